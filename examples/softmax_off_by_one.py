@@ -1,0 +1,18 @@
+"""Softmax with one more in the denominator: a row may attend to nothing (Miller 2023)."""
+
+import math
+
+import torch
+
+from examples.tensors import qkv
+
+
+def attention(q, k, v):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    top = scores.amax(-1, keepdim=True)
+    weights = torch.exp(scores - top)
+    return (weights / (weights.sum(-1, keepdim=True) + torch.exp(-top))) @ v
+
+
+def inputs(B=1, H=8, S=2048, D=64, dtype=torch.float32, Sk=None):
+    return qkv(B, H, S, D, dtype, Sk=Sk)
