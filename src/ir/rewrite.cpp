@@ -1,0 +1,101 @@
+#include "ir/rewrite.h"
+
+#include <algorithm>
+
+namespace flashlight::ir {
+namespace {
+
+// Extents of axes are part of an axis's identity, not of the expression it stands in.
+bool has_inner(Expr e) { return !e->args.empty() && e->op != Op::Axis; }
+
+struct Transformer {
+  const std::function<Expr(Expr)>& fn;
+  std::unordered_map<Expr, Expr> done;
+
+  Expr operator()(Expr e) {
+    if (auto it = done.find(e); it != done.end()) return it->second;
+    Expr rebuilt = e;
+    if (has_inner(e)) {
+      std::vector<Expr> args;
+      args.reserve(e->args.size());
+      for (Expr arg : e->args) args.push_back((*this)(arg));
+      rebuilt = with_args(e, std::move(args));
+    }
+    return done[e] = fn(rebuilt);
+  }
+};
+
+struct Substituter {
+  Substitution done;  // starts as the map itself
+
+  Expr operator()(Expr e) {
+    if (auto it = done.find(e); it != done.end()) return it->second;
+    Expr rebuilt = e;
+    if (has_inner(e)) {
+      std::vector<Expr> args;
+      args.reserve(e->args.size());
+      for (Expr arg : e->args) args.push_back((*this)(arg));
+      rebuilt = with_args(e, std::move(args));
+    }
+    return done[e] = rebuilt;
+  }
+};
+
+struct Visitor {
+  const std::function<void(Expr)>& fn;
+  std::unordered_set<Expr> seen;
+
+  void operator()(Expr e) {
+    if (!seen.insert(e).second) return;
+    if (has_inner(e))
+      for (Expr arg : e->args) (*this)(arg);
+    fn(e);
+  }
+};
+
+std::vector<Expr> collect(Expr e, Op op) {
+  std::vector<Expr> found;
+  visit(e, [&](Expr n) {
+    if (n->op == op) found.push_back(n);
+  });
+  std::sort(found.begin(), found.end(), [](Expr a, Expr b) { return a->id < b->id; });
+  return found;
+}
+
+}  // namespace
+
+Expr transform(Expr e, const std::function<Expr(Expr)>& fn) { return Transformer{fn, {}}(e); }
+
+Expr substitute(Expr e, const Substitution& map) { return map.empty() ? e : Substituter{map}(e); }
+
+void visit(Expr e, const std::function<void(Expr)>& fn) { Visitor{fn, {}}(e); }
+
+std::vector<Expr> axes_of(Expr e) { return collect(e, Op::Axis); }
+
+std::vector<Expr> loads_of(Expr e) { return collect(e, Op::Load); }
+
+std::unordered_set<std::string> names_loaded(Expr e) {
+  std::unordered_set<std::string> names;
+  for (Expr load : loads_of(e)) names.insert(load->name());
+  return names;
+}
+
+bool uses(Expr e, Expr node) { return uses_any(e, {node}); }
+
+bool uses_any(Expr e, const std::vector<Expr>& nodes) {
+  bool found = false;
+  visit(e, [&](Expr n) { found |= std::find(nodes.begin(), nodes.end(), n) != nodes.end(); });
+  return found;
+}
+
+std::vector<Expr> symbols_of(Expr e) {
+  std::unordered_set<Expr> found;
+  for (Expr s : collect(e, Op::Symbol)) found.insert(s);
+  for (Expr a : axes_of(e))
+    for (Expr s : symbols_of(a->extent())) found.insert(s);
+  std::vector<Expr> out(found.begin(), found.end());
+  std::sort(out.begin(), out.end(), [](Expr a, Expr b) { return a->id < b->id; });
+  return out;
+}
+
+}  // namespace flashlight::ir

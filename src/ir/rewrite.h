@@ -1,0 +1,28 @@
+// Walking and rebuilding expression DAGs; each distinct node is visited once.
+#pragma once
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ir/program.h"
+
+namespace flashlight::ir {
+
+using Substitution = std::unordered_map<Expr, Expr>;
+
+/// Rebuilds bottom-up; `fn` sees each node with its arguments already rebuilt.
+Expr transform(Expr e, const std::function<Expr(Expr)>& fn);
+/// Replaces whole nodes, top-down: a replaced node is not looked into again.
+Expr substitute(Expr e, const Substitution& map);
+/// Every distinct node, arguments before users. Looks into indices of loads, not into the extents
+/// of axes.
+void visit(Expr e, const std::function<void(Expr)>& fn);
+
+std::vector<Expr> axes_of(Expr e);   // distinct Axis nodes in e, by creation
+std::vector<Expr> loads_of(Expr e);  // distinct Load nodes in e
+std::unordered_set<std::string> names_loaded(Expr e);
+bool uses(Expr e, Expr node);
+bool uses_any(Expr e, const std::vector<Expr>& nodes);
+std::vector<Expr> symbols_of(Expr e);  // also those in extents of axes
+
+}  // namespace flashlight::ir
