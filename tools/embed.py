@@ -25,7 +25,7 @@ CHUNK = 60_000
 def literal(text: str) -> str:
     delimiter = "flashlight"
     if f'){delimiter}"' in text:
-        raise ValueError(f"a header holds the text ){delimiter}\"")
+        raise ValueError(f'a header holds the text ){delimiter}"')
     chunks = [text[i : i + CHUNK] for i in range(0, len(text), CHUNK)] or [""]
     return "\n".join(f'R"{delimiter}({chunk}){delimiter}"' for chunk in chunks)
 
