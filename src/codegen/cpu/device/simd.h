@@ -1,0 +1,281 @@
+// Elementwise vocabulary. Every function here takes scalars (T, i64, bool) and vectors (vec<T>,
+// ivec<T>, masks) alike, so the text of an emitted expression is the same for both:
+//   lift            binary functions and select widen a scalar operand to the other's vector type.
+//                   Operands must be of one kind: real, integer or truth. Convert explicitly.
+//   arithmetic      neg abs sign add sub mul div floordiv mod; fma(a, b, c) = a * b + c
+//   order           max min (NaN if either is NaN), max_fast min_fast (b if either is NaN: 1 op)
+//   compare         eq ne lt le gt ge isnan isinf -> bool or mask
+//   truth           not_ and_ or_ xor_; select(m, a, b); any(m) all(m) -> bool
+//   rounding        floor ceil trunc round (to nearest even); identity on integers
+//   conversion      int_to_real<T> real_to_int<T> (toward zero) bool_to_real<T> bool_to_int<T>
+//                   real_to_bool int_to_bool (nonzero; NaN is true)
+//   roots           sqrt rsqrt reciprocal, correctly rounded or 1 ulp; rcp_fast (1 ulp, x normal)
+// Integer floordiv and mod follow Python; by zero they give 0. Real mod is exact while |a/b| < 2^22.
+#pragma once
+#include "types.h"
+
+namespace fl {
+
+// the vector type among the operands, else A (else Real for a T beside an i64 constant)
+template <class A, class B> struct JoinOf { typedef A type; };
+template <class A, class B> requires(!kIsVector<A> && kIsVector<B>) struct JoinOf<A, B> { typedef B type; };
+template <class A, class B> using join = typename JoinOf<A, B>::type;
+
+template <class V> using int_of = decltype(V{} == V{});  // the mask or lanes beside a vector
+
+#define FL_BINARY(name, expression)                          \
+  template <class A, class B> FL_INLINE auto name(A x, B y) { \
+    typedef join<A, B> V;                                    \
+    const V a = lift<V>(x), b = lift<V>(y);                  \
+    return expression;                                       \
+  }
+FL_BINARY(add, (V)(a + b))
+FL_BINARY(sub, (V)(a - b))
+FL_BINARY(mul, (V)(a * b))
+FL_BINARY(div, (V)(a / b))
+FL_BINARY(max_fast, (V)(a > b ? a : b))
+FL_BINARY(min_fast, (V)(a < b ? a : b))
+FL_BINARY(eq, a == b)
+FL_BINARY(ne, a != b)
+FL_BINARY(lt, a < b)
+FL_BINARY(le, a <= b)
+FL_BINARY(gt, a > b)
+FL_BINARY(ge, a >= b)
+FL_BINARY(and_, (V)(a & b))
+FL_BINARY(or_, (V)(a | b))
+FL_BINARY(xor_, (V)(a ^ b))
+#undef FL_BINARY
+
+template <class V> constexpr bool kIsReal = kSame<elem<V>, float> || kSame<elem<V>, double>;
+
+// f on every lane
+template <class V, class F> FL_INLINE V map_lanes(V x, F f) {
+  if constexpr (!kIsVector<V>) {
+    return f(x);
+  } else {
+    V r = x;
+    for (int l = 0; l < (int)(sizeof(V) / sizeof(elem<V>)); l++) r[l] = f(x[l]);
+    return r;
+  }
+}
+
+// ---- conversions ------------------------------------------------------------------------------
+template <class T, class X> FL_INLINE auto int_to_real(X x) {
+  if constexpr (kIsVector<X>) return __builtin_convertvector(x, vec<T>);
+  else return (T)x;
+}
+template <class T, class X> FL_INLINE auto real_to_int(X x) {
+  if constexpr (kIsVector<X>) return __builtin_convertvector(x, ivec<T>);
+  else return (i64)x;
+}
+template <class T, class X> FL_INLINE auto bool_to_real(X x) {
+  if constexpr (kIsVector<X>) return (vec<T>)(x & (X)splat<T>(1));
+  else return (T)x;
+}
+template <class T, class X> FL_INLINE auto bool_to_int(X x) {
+  if constexpr (kIsVector<X>) return -x;
+  else return (i64)x;
+}
+template <class X> FL_INLINE auto real_to_bool(X x) { return x != X{}; }
+template <class X> FL_INLINE auto int_to_bool(X x) { return x != X{}; }
+
+// ---- truth ------------------------------------------------------------------------------------
+template <class M> FL_INLINE M not_(M m) {
+  if constexpr (kIsVector<M>) return ~m;
+  else return !m;
+}
+template <class M, class A, class B> FL_INLINE auto select(M m, A a, B b) {
+  if constexpr (kIsVector<M>) {
+    typedef join<A, B> J;
+    if constexpr (kIsVector<J>) {
+      return m ? lift<J>(a) : lift<J>(b);
+    } else if constexpr (kIsReal<J>) {
+      return m ? lift<vec<real_of<M>>>(a) : lift<vec<real_of<M>>>(b);
+    } else {
+      return m ? lift<M>(a) : lift<M>(b);
+    }
+  } else {
+    typedef join<A, B> J;
+    return m ? lift<J>(a) : lift<J>(b);
+  }
+}
+template <class M> FL_INLINE bool any(M m) {
+  if constexpr (!kIsVector<M>) {
+    return m;
+  } else {
+    pack<u64, kVectorBytes / 8> w = (pack<u64, kVectorBytes / 8>)m;
+    u64 r = 0;
+    FL_UNROLL for (int i = 0; i < kVectorBytes / 8; i++) r |= w[i];
+    return r != 0;
+  }
+}
+template <class M> FL_INLINE bool all(M m) { return !any(not_(m)); }
+
+// ---- one operand ------------------------------------------------------------------------------
+template <class V> FL_INLINE V neg(V a) { return -a; }
+template <class V> FL_INLINE V abs(V a) {
+  if constexpr (kIsReal<V> && kIsVector<V>) return (V)((int_of<V>)a & ~(int_of<V>)(-V{}));
+  else if constexpr (kSame<V, float>) return __builtin_fabsf(a);
+  else if constexpr (kSame<V, double>) return __builtin_fabs(a);
+  else return a < 0 ? -a : a;
+}
+// |a| with the sign bit of s; reals only
+template <class V> FL_INLINE V copysign(V a, V s) {
+  if constexpr (kSame<V, float>) return __builtin_copysignf(a, s);
+  else if constexpr (kSame<V, double>) return __builtin_copysign(a, s);
+  else {
+    const int_of<V> bit = (int_of<V>)(-V{});
+    return (V)(((int_of<V>)a & ~bit) | ((int_of<V>)s & bit));
+  }
+}
+template <class V> FL_INLINE auto isnan(V a) { return a != a; }
+template <class V> FL_INLINE auto isinf(V a) {
+  if constexpr (kIsReal<V>) return abs(a) == lift<V>((elem<V>)__builtin_inff());
+  else return a != a;
+}
+template <class V> FL_INLINE V sign(V a) {
+  const V zero = {}, one = lift<V>((elem<V>)1);
+  if constexpr (kIsVector<V>) {
+    const V s = a > zero ? one : (a < zero ? -one : zero);
+    return a != a ? a : s;
+  } else {
+    return a > zero ? one : a < zero ? (V)-one : a != a ? a : zero;
+  }
+}
+
+// ---- rounding: the immediate is that of roundps (1 floor, 2 ceil, 3 trunc, 0 nearest even) -----
+template <int MODE, class V> FL_INLINE V round_to(V a) {
+  if constexpr (!kIsReal<V>) return a;
+#if defined(__AVX512F__)
+  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_rndscaleps_mask(a, MODE | 8, a, (u16)-1, 4);
+  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_rndscalepd_mask(a, MODE | 8, a, (u8)-1, 4);
+#elif defined(__AVX2__)
+  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_roundps256(a, MODE | 8);
+  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_roundpd256(a, MODE | 8);
+#endif
+  else if constexpr (kSame<elem<V>, float>) {
+    return map_lanes(a, [](float x) {
+      return MODE == 1 ? __builtin_floorf(x) : MODE == 2 ? __builtin_ceilf(x)
+           : MODE == 3 ? __builtin_truncf(x) : __builtin_rintf(x);
+    });
+  } else {
+    return map_lanes(a, [](double x) {
+      return MODE == 1 ? __builtin_floor(x) : MODE == 2 ? __builtin_ceil(x)
+           : MODE == 3 ? __builtin_trunc(x) : __builtin_rint(x);
+    });
+  }
+}
+template <class V> FL_INLINE V floor(V a) { return round_to<1>(a); }
+template <class V> FL_INLINE V ceil(V a) { return round_to<2>(a); }
+template <class V> FL_INLINE V trunc(V a) { return round_to<3>(a); }
+template <class V> FL_INLINE V round(V a) { return round_to<0>(a); }
+
+// ---- order, with NaN ----------------------------------------------------------------------------
+// NOTE: maxps gives its second operand when either is NaN, so only a NaN in `a` needs repair; or-ing
+// the unordered mask in is cheaper than a blend where masks are vectors
+template <class V> FL_INLINE V keep_nan(V a, V r) {
+  if constexpr (!kIsVector<V>) return a != a ? a : r;
+  else if constexpr (kVectorBytes == 64) return a != a ? a : r;
+  else return (V)((int_of<V>)r | (a != a));
+}
+template <class A, class B> FL_INLINE auto max(A x, B y) {
+  typedef join<A, B> V;
+  const V a = lift<V>(x), b = lift<V>(y), r = a > b ? a : b;
+  if constexpr (kIsReal<V>) return keep_nan(a, r);
+  else return r;
+}
+template <class A, class B> FL_INLINE auto min(A x, B y) {
+  typedef join<A, B> V;
+  const V a = lift<V>(x), b = lift<V>(y), r = a < b ? a : b;
+  if constexpr (kIsReal<V>) return keep_nan(a, r);
+  else return r;
+}
+
+template <class A, class B, class C> FL_INLINE auto fma(A x, B y, C z) {
+  typedef join<join<A, B>, C> V;
+  return (V)(lift<V>(x) * lift<V>(y) + lift<V>(z));  // contracted: -ffp-contract=fast
+}
+
+// ---- floor division and its modulo --------------------------------------------------------------
+FL_INLINE i64 floor_div_int(i64 a, i64 b) {
+  if (b == 0) return 0;
+  if (b == -1) return (i64)-(u64)a;  // the one quotient that overflows would trap
+  const i64 q = a / b;
+  return q - ((a % b != 0) & ((a < 0) != (b < 0)));
+}
+// double holds the quotient of two int32 closely enough that its floor is exact
+FL_INLINE vi floor_div_int(vi a, vi b) {
+  typedef pack<double, kLanes<float>> wide;
+  wide q = __builtin_convertvector(a, wide) / __builtin_convertvector(b, wide);
+  const vi t = __builtin_convertvector(q, vi);
+  const vi above = __builtin_convertvector(__builtin_convertvector(t, wide) > q, vi);
+  return b == 0 ? vi{} : t + above;
+}
+FL_INLINE vl floor_div_int(vl a, vl b) {
+  vl r = a;
+  for (int l = 0; l < kLanes<double>; l++) r[l] = floor_div_int((i64)a[l], (i64)b[l]);
+  return r;
+}
+// quotient and remainder of reals: the rounded quotient may be one too large or too small
+template <class V> FL_INLINE void floor_div_real(V a, V b, V& q, V& r) {
+  q = floor(a / b);
+  r = -b * q + a;
+  const V zero = {}, one = lift<V>((elem<V>)1);
+  const auto below = and_(ne(r, zero), ne(lt(r, zero), lt(b, zero)));
+  const auto above = and_(ge(abs(r), abs(b)), not_(below));
+  q = select(below, q - one, select(above, q + one, q));
+  r = select(below, r + b, select(above, r - b, r));
+}
+template <class A, class B> FL_INLINE auto floordiv(A x, B y) {
+  typedef join<A, B> V;
+  const V a = lift<V>(x), b = lift<V>(y);
+  if constexpr (kIsReal<V>) {
+    return floor(a / b);
+  } else {
+    return floor_div_int(a, b);
+  }
+}
+template <class A, class B> FL_INLINE auto mod(A x, B y) {
+  typedef join<A, B> V;
+  const V a = lift<V>(x), b = lift<V>(y);
+  if constexpr (kIsReal<V>) {
+    V q, r;
+    floor_div_real(a, b, q, r);
+    return r;
+  } else {
+    return select(eq(b, V{}), V{}, (V)(a - floor_div_int(a, b) * b));
+  }
+}
+
+// ---- roots and reciprocals ----------------------------------------------------------------------
+template <class V> FL_INLINE V sqrt(V a) {
+  if constexpr (kSame<V, float>) return __builtin_sqrtf(a);
+  else if constexpr (kSame<V, double>) return __builtin_sqrt(a);
+#if !defined(__clang__) && defined(__AVX512F__)
+  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_sqrtps512_mask(a, a, (u16)-1, 4);
+  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_sqrtpd512_mask(a, a, (u8)-1, 4);
+#elif !defined(__clang__) && defined(__AVX2__)
+  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_sqrtps256(a);
+  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_sqrtpd256(a);
+#endif
+  else return map_lanes(a, [](elem<V> x) { return sqrt(x); });
+}
+template <class V> FL_INLINE V reciprocal(V a) { return lift<V>((elem<V>)1) / a; }
+template <class V> FL_INLINE V rsqrt(V a) { return lift<V>((elem<V>)1) / sqrt(a); }
+
+// 1/x for x whose reciprocal is normal and not 0 or inf (those give NaN): the hardware estimate and a
+// Newton step, where a division would block its port for 16 cycles
+template <class V> FL_INLINE V rcp_fast(V x) {
+#if defined(__AVX512F__)
+  if constexpr (kSame<V, vf>) {
+    const V r = (V)__builtin_ia32_rcp14ps512_mask(x, x, (u16)-1);
+    return r * (splat<float>(1) - x * r) + r;
+  } else {
+    return reciprocal(x);
+  }
+#else
+  return reciprocal(x);
+#endif
+}
+
+}  // namespace fl
