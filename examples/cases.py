@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-NOT_PROGRAMS = {"__init__", "cases", "tensors", "demo", "table"}
+NOT_PROGRAMS = {"__init__", "cases", "tensors", "models", "demo", "table"}
 
 
 @dataclass(frozen=True)

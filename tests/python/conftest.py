@@ -1,12 +1,16 @@
 """Paths and a clean compiler for every test."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+# A cache of this run's own: what a test counts does not depend on earlier runs.
+os.environ.setdefault("FLASHLIGHT_CACHE_DIR", tempfile.mkdtemp(prefix="flashlight-test-"))
 
 
 @pytest.fixture(autouse=True)
