@@ -1,0 +1,39 @@
+// Live tiles in closed form (design.md 5): where along the loop axis a predicate can be true for
+// any row of a tile, and where it is true for all of them.
+#pragma once
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "ir/stream.h"
+
+namespace flashlight::analysis {
+
+struct Interval {  // of an Int expression: inclusive bounds
+  ir::Expr lo, hi;
+};
+struct LoopRange {  // [lo, hi) along the loop axis; null Exprs: unbounded (0 / extent)
+  ir::Expr lo, hi;
+};
+
+/// Elements of `loop` for which `predicate` may hold for some point of `rows`: a superset.
+/// Comparisons of a monotone function of the loop axis (affine, floor division) with anything that
+/// does not depend on it; and, or, not; every other predicate is unknown. Axes not in `rows` and
+/// loads without loop or row axes are constants.
+LoopRange may_hold(ir::Expr predicate, ir::Expr loop, const std::map<ir::Expr, Interval>& rows);
+/// Elements for which it certainly holds for every point of `rows`: a subset (lo >= hi: empty).
+LoopRange must_hold(ir::Expr predicate, ir::Expr loop, const std::map<ir::Expr, Interval>& rows);
+
+/// What one pass of a stream may skip, as one condition over (rows, loop).
+struct Liveness {
+  ir::Expr condition;    // false: every state of the pass receives its identity. Null: never known
+  ir::Expr certificate;  // Bool over finals: skipping was exact for this row. Null: always exact
+  std::vector<ir::Expr> predicates;  // conditions that are true wherever a tile is full
+};
+
+/// Finds the conditions of Where nodes in the bodies of the pass (through `tiles`), sets them to
+/// false one conjunction at a time and evaluates the bodies abstractly: -inf, 0 and finite fills
+/// (constants <= -1e4, added or selected) give the identity of the state's op or they do not.
+Liveness liveness(const ir::Stream& stream, const ir::StreamPass& pass);
+
+}  // namespace flashlight::analysis

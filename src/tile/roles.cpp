@@ -1,0 +1,90 @@
+#include "tile/roles.h"
+
+#include <algorithm>
+
+#include "ir/rewrite.h"
+
+namespace flashlight::tile {
+namespace {
+
+using namespace ir;
+
+bool contains(const std::vector<Expr>& list, Expr e) {
+  return std::find(list.begin(), list.end(), e) != list.end();
+}
+
+/// Some load with the loop axis does not have this axis: rows of a tile can share it.
+bool shares_loads(const Stream& s, Expr row) {
+  bool shares = false;
+  auto look = [&](Expr body) {
+    for (Expr l : loads_of(body)) {
+      bool global = std::any_of(s.inputs.begin(), s.inputs.end(),
+                                [&](const Input& i) { return i.name == l->name(); });
+      shares = shares || (global && uses(l, s.loop) && !uses(l, row));
+    }
+  };
+  for (const Computation& c : s.tiles)
+    if (contains(c.axes, row)) look(c.body);
+  for (const StreamPass& p : s.passes)
+    for (const StreamState& t : p.states)
+      if (contains(t.axes, row)) look(t.body);
+  return shares;
+}
+
+/// The longest row axis over which operands are shared, so that a tile of rows is a matrix.
+Expr choose_tiled(const Stream& s) {
+  Bindings sizes;
+  for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
+  Expr best;
+  auto key = [&](Expr a) {
+    return std::pair(shares_loads(s, a), evaluate(a->extent(), sizes));
+  };
+  for (Expr a : s.row_axes)
+    if (!best || key(a) >= key(best)) best = a;
+  return best;
+}
+
+}  // namespace
+
+bool Roles::is_grid(Expr axis) const { return contains(grid, axis); }
+
+bool Roles::is_input(const std::string& name) const {
+  return std::find(inputs.begin(), inputs.end(), name) != inputs.end();
+}
+
+std::vector<Expr> Roles::in_tile(const std::vector<Expr>& axes) const {
+  std::vector<Expr> out;
+  for (Expr a : axes)
+    if (!is_grid(a)) out.push_back(a);
+  return out;
+}
+
+Expr Roles::local(Expr e) const {
+  return transform(e, [&](Expr x) {
+    if (x->op != Op::Load || is_input(x->name())) return x;
+    return load(x->name(), in_tile(x->args), x->type);
+  });
+}
+
+Roles assign_roles(const Stream& s, const Schedule& schedule) {
+  Roles r;
+  for (const Input& i : s.inputs) r.inputs.push_back(i.name);
+  Expr tiled = choose_tiled(s);
+  if (tiled) r.tiled.push_back(tiled);
+  for (Expr a : s.row_axes) {
+    bool whole = std::count(schedule.whole_rows.begin(), schedule.whole_rows.end(), a->name());
+    if (a != tiled) (whole ? r.whole : r.grid).push_back(a);
+  }
+  auto add = [&](const std::vector<Expr>& axes) {
+    for (Expr a : axes)
+      if (a != s.loop && !contains(s.row_axes, a) && !contains(r.whole, a)) r.whole.push_back(a);
+  };
+  for (auto* list : {&s.rows, &s.tiles, &s.epilogue})
+    for (const Computation& c : *list) add(c.axes), add(c.reduce_axes);
+  for (const StreamPass& p : s.passes)
+    for (const StreamState& t : p.states) add(t.axes);
+  for (const Store& o : s.outputs) add(o.axes);
+  return r;
+}
+
+}  // namespace flashlight::tile

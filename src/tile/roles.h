@@ -1,0 +1,25 @@
+// What each axis of a stream is to a kernel: one value per unit of work (grid), cut in tiles, or
+// whole inside a tile.
+#pragma once
+#include <vector>
+
+#include "ir/stream.h"
+#include "tile/schedule.h"
+
+namespace flashlight::tile {
+
+struct Roles {
+  std::vector<ir::Expr> grid, tiled, whole;
+  std::vector<std::string> inputs;  // names in global memory
+
+  bool is_grid(ir::Expr axis) const;
+  bool is_input(const std::string& name) const;
+  /// The axes that lie in a tile, in order.
+  std::vector<ir::Expr> in_tile(const std::vector<ir::Expr>& axes) const;
+  /// Loads of tile values lose their grid axes: those have one value per unit.
+  ir::Expr local(ir::Expr e) const;
+};
+
+Roles assign_roles(const ir::Stream& stream, const Schedule& schedule);
+
+}  // namespace flashlight::tile
