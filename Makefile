@@ -11,7 +11,7 @@ BUILD := build/dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-package_sources = $(shell find CMakeLists.txt pyproject.toml cmake include src python \
+package_sources = $(shell find $(wildcard CMakeLists.txt pyproject.toml cmake include src python) \
                     -type f -not -path '*/__pycache__/*' -not -name '*.so')
 
 .PHONY: help demo test unit bench lint format clean apt cxx
