@@ -5,6 +5,7 @@
 
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
+#include "tile/roles.h"
 
 namespace flashlight::tile {
 namespace {
@@ -42,14 +43,19 @@ Stream map_expressions(Stream s, const std::function<Expr(Expr)>& fn) {
 
 std::vector<std::string> inner_symbols(const Stream& stream) {
   std::vector<std::string> out;
+  auto add_axis = [&](Expr a) {
+    for (Expr s : symbols_of(a->extent()))
+      if (!std::count(out.begin(), out.end(), s->name())) out.push_back(s->name());
+  };
   auto add = [&](const std::vector<Expr>& axes) {
     for (Expr a : axes) {
-      bool outer = a == stream.loop || std::count(stream.row_axes.begin(), stream.row_axes.end(), a);
-      if (outer) continue;
-      for (Expr s : symbols_of(a->extent()))
-        if (!std::count(out.begin(), out.end(), s->name())) out.push_back(s->name());
+      bool row = std::count(stream.row_axes.begin(), stream.row_axes.end(), a);
+      if (a != stream.loop && !row) add_axis(a);
     }
   };
+  std::vector<std::string> whole = whole_rows(stream);
+  for (Expr a : stream.row_axes)
+    if (std::count(whole.begin(), whole.end(), a->name())) add_axis(a);
   for (auto* list : {&stream.rows, &stream.tiles, &stream.epilogue})
     for (const Computation& c : *list) add(c.axes), add(c.reduce_axes);
   for (const StreamPass& p : stream.passes)

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "ir/rewrite.h"
+#include "ir/simplify.h"
 #include "support/error.h"
 
 namespace flashlight::tile {
@@ -197,7 +198,8 @@ bool PassLowering::direct(Expr b, const std::vector<Expr>& n) const {
   auto strides = spec_.strides.find(b->name());
   bool unit = strides != spec_.strides.end() && !strides->second.empty() &&
               strides->second.back() == StrideClass::One;
-  if (it->dtype != want || !unit || b->args.back() != n[0]) return false;
+  auto last = affine(b->args.back());
+  if (it->dtype != want || !unit || !last || !is_const(last->coefficient(n[0]), 1)) return false;
   for (size_t k = 0; k + 1 < b->args.size(); ++k)
     if (uses(b->args[k], n[0]) || !loads_of(b->args[k]).empty()) return false;
   return true;

@@ -13,6 +13,10 @@ bool contains(const std::vector<Expr>& list, Expr e) {
   return std::find(list.begin(), list.end(), e) != list.end();
 }
 
+bool contains_name(const std::vector<std::string>& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
 /// Some load with the loop axis does not have this axis: rows of a tile can share it.
 bool shares_loads(const Stream& s, Expr row) {
   bool shares = false;
@@ -64,6 +68,27 @@ Expr Roles::local(Expr e) const {
     if (x->op != Op::Load || is_input(x->name())) return x;
     return load(x->name(), in_tile(x->args), x->type);
   });
+}
+
+std::vector<std::string> whole_rows(const Stream& s) {
+  constexpr int64_t kMost = 32;
+  Bindings sizes;
+  for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
+  Expr tiled = choose_tiled(s);
+  std::vector<std::string> out;
+  for (const StreamPass& p : s.passes)
+    for (const StreamState& t : p.states)
+      for (Expr l : loads_of(t.body)) {
+        bool value = false;  // an operand with a value axis, the loop axis and the tiled axis
+        for (Expr a : t.axes) value = value || (!contains(s.row_axes, a) && uses(l, a));
+        if (!value || !tiled || !uses(l, tiled) || !uses(l, s.loop)) continue;
+        for (Expr a : t.axes) {
+          bool shared = contains(s.row_axes, a) && a != tiled && !uses(l, a);
+          if (shared && evaluate(a->extent(), sizes) <= kMost && !contains_name(out, a->name()))
+            out.push_back(a->name());
+        }
+      }
+  return out;
 }
 
 Roles assign_roles(const Stream& s, const Schedule& schedule) {

@@ -20,6 +20,10 @@ struct Roles {
   ir::Expr local(ir::Expr e) const;
 };
 
+/// Row axes that should lie whole in a tile: a value operand that changes with the tiled axis is
+/// shared only by them (pair values of invariant point attention are shared by the heads).
+std::vector<std::string> whole_rows(const ir::Stream& stream);
+
 Roles assign_roles(const ir::Stream& stream, const Schedule& schedule);
 
 }  // namespace flashlight::tile

@@ -1,0 +1,231 @@
+#include "transform/region.h"
+
+#include <algorithm>
+
+#include "ir/rewrite.h"
+
+namespace flashlight::transform {
+namespace {
+
+using namespace ir;
+
+enum Tag : int { kM = 1, kN = 2, kBoth = 3 };
+using Tags = std::map<std::string, std::vector<int>>;  // per dimension of a value
+
+bool is_wide(const std::vector<int>& tags) {
+  int all = 0;
+  for (int t : tags) all |= t;
+  return all == kBoth;
+}
+
+/// Tags of the axes of c, from the dimensions of what it loads.
+std::map<Expr, int> axis_tags(const Graph& graph, const Computation& c, const Tags& tags) {
+  std::map<Expr, int> out;
+  for (Expr l : graph.loads(c.name)) {
+    auto it = tags.find(l->name());
+    if (it == tags.end()) continue;
+    for (size_t k = 0; k < l->args.size(); ++k)
+      for (Expr a : axes_of(l->args[k])) out[a] |= it->second[k];
+  }
+  return out;
+}
+
+/// Tags of the dimensions of a value, from the axes with which a tagged value loads it.
+std::vector<int> load_tags(Expr l, const Computation& user, const std::vector<int>& user_tags) {
+  std::vector<int> out(l->args.size());
+  for (size_t k = 0; k < l->args.size(); ++k)
+    for (size_t d = 0; d < user.axes.size(); ++d)
+      if (uses(l->args[k], user.axes[d])) out[k] |= user_tags[d];
+  return out;
+}
+
+int float_work(const Computation& c) {
+  int work = 0;
+  visit(c.body, [&](Expr e) {
+    if (!is_float(e->type) || e->op <= Op::Load || e->op == Op::Cast) return;
+    bool simple = e->op == Op::Where || e->op == Op::Neg || e->op == Op::Add || e->op == Op::Sub ||
+                  e->op == Op::Mul || e->op == Op::Max || e->op == Op::Min || e->op == Op::Abs;
+    work += simple ? 1 : 10;
+  });
+  return work;
+}
+
+/// Making it inside a kernel costs less than reading it: a view, a cast, a little arithmetic, or
+/// something larger than all that it is made from.
+bool cheap_to_remake(const Graph& graph, const Computation& c) {
+  if (c.op != Reduce::None) return false;
+  if (float_work(c) <= 4) return true;
+  double read = 0;
+  for (const std::string& n : names_loaded(c.body)) read += graph.elements(n);
+  return graph.elements(c.name) > read;
+}
+
+class Growth {
+ public:
+  Growth(const Graph& graph, const Seed& seed) : graph_(graph), program_(graph.program()) {
+    const Computation& x = *program_.computation(seed.name);
+    std::vector<int>& t = tags_[x.name];
+    for (Expr a : x.axes) {
+      bool m = std::count(seed.m.begin(), seed.m.end(), a);
+      bool n = std::count(seed.n.begin(), seed.n.end(), a);
+      t.push_back(m ? kM : n ? kN : 0);
+    }
+    out_.core.insert(x.name);
+    wide_.insert(x.name);
+  }
+
+  Grown run() {
+    forward();
+    backward();
+    ends();
+    close();
+    judge();
+    return out_;
+  }
+
+ private:
+  void forward() {
+    for (const Computation& c : program_.computations) {
+      if (tags_.count(c.name)) continue;
+      auto axes = axis_tags(graph_, c, tags_);
+      if (axes.empty()) continue;
+      std::vector<int> t;
+      for (Expr a : c.axes) t.push_back(axes[a]);
+      bool from_wide = false;
+      for (Expr l : graph_.loads(c.name)) from_wide = from_wide || wide_.count(l->name());
+      if (!from_wide) continue;
+      if (!is_wide(t)) continue;
+      tags_[c.name] = t;
+      wide_.insert(c.name);
+    }
+  }
+
+  /// Operands that have both axes are made inside, if that is possible.
+  void backward() {
+    for (size_t k = program_.computations.size(); k-- > 0;) {
+      const Computation& user = program_.computations[k];
+      if (!wide_.count(user.name)) continue;
+      for (Expr l : graph_.loads(user.name)) {
+        const Computation* c = program_.computation(l->name());
+        if (!c || wide_.count(c->name)) continue;
+        std::vector<int> t = load_tags(l, user, tags_.at(user.name));
+        if (!is_wide(t) || !made_inside(*c, t)) continue;
+        tags_[c->name] = t;
+        wide_.insert(c->name);
+      }
+    }
+  }
+
+  /// A pointwise value, or one that itself pairs the two axes.
+  bool made_inside(const Computation& c, const std::vector<int>& t) const {
+    if (cheap_to_remake(graph_, c)) return true;
+    bool feeds_on_paired = false;
+    for (Expr l : graph_.loads(c.name)) {
+      if (graph_.is_constant(l->name())) continue;
+      bool both = is_wide(load_tags(l, c, t));
+      if (both && c.op != Reduce::None) return false;
+      feeds_on_paired = feeds_on_paired || both;
+    }
+    return c.op != Reduce::None || feeds_on_paired;
+  }
+
+  void ends() {
+    out_.core = wide_;
+    for (const Computation& c : program_.computations) {
+      if (wide_.count(c.name)) continue;
+      for (Expr l : graph_.loads(c.name))
+        if (wide_.count(l->name())) out_.core.insert(c.name);
+    }
+  }
+
+  void close() {
+    std::set<std::string> down = graph_.descendants(out_.core), up = graph_.ancestors(out_.core);
+    for (const std::string& n : down)
+      if (up.count(n)) out_.core.insert(n);
+  }
+
+  void judge() {
+    std::set<std::string> reductions;
+    for (const std::string& n : out_.core) {
+      const Computation& c = *program_.computation(n);
+      if (c.op != Reduce::None && !find_seed(graph_, c)) reductions.insert(n);
+      bool outside = graph_.is_output(n);
+      for (const std::string& u : graph_.users(n)) outside = outside || !out_.core.count(u);
+      if (outside && wide_.count(n)) refuse(n, "a score-sized value is used outside");
+    }
+    if (out_.core.size() == wide_.size()) refuse(*wide_.begin(), "nothing reduces it");
+    for (const std::string& n : graph_.descendants(reductions))
+      out_.normalised = out_.normalised || wide_.count(n);
+  }
+
+  void refuse(const std::string& culprit, const std::string& why) {
+    if (out_.refusal.empty()) out_.culprit = culprit, out_.refusal = why;
+  }
+
+  const Graph& graph_;
+  const Program& program_;
+  Tags tags_;
+  std::set<std::string> wide_;
+  Grown out_;
+};
+
+}  // namespace
+
+std::optional<Seed> find_seed(const Graph& graph, const Computation& c) {
+  const std::vector<Expr>& loads = graph.loads(c.name);
+  auto only_in = [&](Expr l, Expr other) {
+    std::vector<Expr> out;
+    for (Expr a : c.axes)
+      if (uses(l, a) && !uses(other, a)) out.push_back(a);
+    return out;
+  };
+  for (size_t i = 0; i < loads.size(); ++i)
+    for (size_t k = i + 1; k < loads.size(); ++k) {
+      if (graph.is_constant(loads[i]->name()) || graph.is_constant(loads[k]->name())) continue;
+      if (!is_float(loads[i]->type) || !is_float(loads[k]->type)) continue;
+      Seed s{c.name, only_in(loads[i], loads[k]), only_in(loads[k], loads[i]),
+             loads[i]->name(), loads[k]->name(), false};
+      if (s.m.empty() || s.n.empty()) continue;
+      for (Expr a : c.axes) s.batched = s.batched || (uses(loads[i], a) && uses(loads[k], a));
+      return s;
+    }
+  return std::nullopt;
+}
+
+Grown grow(const Graph& graph, const Seed& seed) { return Growth(graph, seed).run(); }
+
+std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core) {
+  const Program& p = graph.program();
+  for (size_t k = p.computations.size(); k-- > 0;) {
+    const Computation& c = p.computations[k];
+    if (core.count(c.name) || !cheap_to_remake(graph, c)) continue;
+    for (const std::string& u : graph.users(c.name))
+      if (core.count(u)) {
+        core.insert(c.name);
+        break;
+      }
+  }
+  return core;
+}
+
+std::set<std::string> with_consumers(const Graph& graph, std::set<std::string> core) {
+  const Program& p = graph.program();
+  std::set<std::string> below = graph.descendants(core);
+  for (const Computation& c : p.computations) {
+    if (core.count(c.name) || c.op != Reduce::None || !below.count(c.name)) continue;
+    bool fits = true;
+    for (Expr l : graph.loads(c.name)) {
+      const std::string& n = l->name();
+      if (!core.count(n)) {
+        fits = fits && !below.count(n);
+        continue;
+      }
+      fits = fits && !graph.is_output(n) && graph.elements(c.name) <= graph.elements(n);
+      for (const std::string& u : graph.users(n)) fits = fits && (u == c.name || core.count(u));
+    }
+    if (fits) core.insert(c.name);
+  }
+  return core;
+}
+
+}  // namespace flashlight::transform

@@ -1,0 +1,35 @@
+// Growing one region from a paired value; see discover.h.
+#pragma once
+#include <optional>
+#include <set>
+#include <string>
+
+#include "transform/graph.h"
+
+namespace flashlight::transform {
+
+/// A computation whose operands each lack an axis that the other has.
+struct Seed {
+  std::string name;
+  std::vector<ir::Expr> m, n;  // its axes that only the first / only the second operand has
+  std::string a, b;            // the operands
+  bool batched;                // an axis that both have
+};
+
+std::optional<Seed> find_seed(const Graph& graph, const ir::Computation& c);
+
+struct Grown {
+  std::set<std::string> core;  // paired values, reductions that end them, what lies between
+  bool normalised = false;     // a paired value waits for a reduction of paired values
+  std::string refusal;         // not empty: why this is no region
+  std::string culprit;         // the computation that the refusal is about
+};
+
+Grown grow(const Graph& graph, const Seed& seed);
+
+/// The core with producers that cost less than reading their result.
+std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core);
+/// The core with pointwise consumers of its results.
+std::set<std::string> with_consumers(const Graph& graph, std::set<std::string> core);
+
+}  // namespace flashlight::transform
