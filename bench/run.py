@@ -1,0 +1,104 @@
+"""Times every system on every problem in one run: python -m bench.run [--quick] [--only NAME ...]
+
+The systems take turns inside each round, so that drift of the machine meets all alike; a result
+counts only if it agrees with fp64.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from bench import compare, first_call, machine, results, systems
+from bench.problems import Problem, problems
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+REST = 0.01  # seconds between two calls
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="S 2048, D 64, fewer rounds")
+    parser.add_argument("--only", nargs="*", default=[], help="programs to measure")
+    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
+    parser.add_argument("--systems", nargs="*", help="systems to measure; default all")
+    parser.add_argument("--prototype", type=Path, default=Path("../shared/prototype_cpu"))
+    parser.add_argument("--no-realtime", action="store_true", help="do not start under chrt")
+    parser.add_argument("--no-first-call", action="store_true")
+    return parser.parse_args()
+
+
+def timed(call) -> float:
+    time.sleep(REST)
+    begin = time.perf_counter()
+    call()
+    return (time.perf_counter() - begin) * 1e3
+
+
+def rounds_for(longest_ms: float, quick: bool) -> int:
+    """More rounds for short calls; at least three."""
+    budget = 3e3 if quick else 12e3
+    return int(min(9 if quick else 15, max(3, budget / longest_ms)))
+
+
+@torch.no_grad()
+def measure(problem: Problem, chosen) -> None:
+    """Prepares, checks against the oracle, then times in turns."""
+    torch._dynamo.reset()
+    calls, found = {}, {}
+    for system in chosen:
+        call = system.prepare(problem)
+        if call is None:
+            continue
+        try:
+            outcome = call()
+        except Exception as failure:  # a peer that cannot run one program must not end the run
+            print(f"    {system.NAME} failed: {str(failure).splitlines()[0][:150]}")
+            continue
+        as_tuple = outcome if isinstance(outcome, tuple) else (outcome,)
+        calls[system.NAME] = call
+        found[system.NAME] = tuple(x.clone() for x in as_tuple)
+    compare.judge(problem, found)
+    slowest = max(timed(call) for call in calls.values())
+    for _ in range(rounds_for(slowest, problem.sizes["S"] > 4096)):
+        for name, call in calls.items():
+            problem.times.setdefault(name, []).append(timed(call))
+
+
+def summary(done: list[Problem]) -> str:
+    reached = [passed for problem in done for *_, passed in compare.verdicts(problem)]
+    wrong = [f"{p.label}: {s}" for p in done for s, (_, counts) in p.errors.items() if not counts]
+    text = f"{sum(reached)} of {len(reached)} bars passed"
+    return text + "".join(f"\n! wrong result, not counted: {line}" for line in wrong)
+
+
+def main():
+    chosen_options = options()
+    if not chosen_options.no_realtime:
+        machine.use_realtime()
+    folder = chosen_options.prototype
+    systems.prototype.FOLDER = folder if (folder / "attn_f32.cpp").exists() else None
+    wanted = chosen_options.systems
+    chosen = [s for s in systems.ALL if not wanted or s.NAME in wanted]
+    names, facts = [s.NAME for s in chosen], machine.facts()
+    print("\n".join(f"{key}: {value}" for key, value in facts.items()))
+    print(f"\n{'median ms (! = wrong result)':<48}" + "".join(f"{name:>14}" for name in names))
+    done = []
+    dtype = DTYPES[chosen_options.dtype]
+    for problem in problems(chosen_options.quick, dtype, chosen_options.only):
+        measure(problem, chosen)
+        print(compare.describe(problem, names), flush=True)
+        problem.__dict__.pop("args", None)  # frees the inputs
+        done.append(problem)
+    stem = results.FOLDER / f"cpu-{facts['date'][:16].replace(':', '')}-{chosen_options.dtype}"
+    results.write_csv(stem.with_suffix(".csv"), done, facts)
+    results.write_plot(stem.with_suffix(".png"), done, names, facts)
+    print(f"\n{summary(done)}\nwritten: {stem}.csv, {stem}.png")
+    if not chosen_options.no_first_call:
+        ours = [n for n in names if n == "flashlight"]
+        print(first_call.describe(first_call.report([*ours, "inductor"])))
+
+
+if __name__ == "__main__":
+    main()
