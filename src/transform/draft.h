@@ -1,0 +1,63 @@
+// One pass while it is made: states, references and finals so far. Copyable, so that a reduction
+// that turns out not to fit leaves no trace.
+#pragma once
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "transform/online.h"
+#include "transform/places.h"
+
+namespace flashlight::transform {
+
+/// element <= scale * name for every element seen, and equal for one of them.
+struct Peak {
+  ir::Expr name;  // a reduction's
+  Term scale;     // free of elements and reductions; negative where the reduction is a minimum
+};
+
+class Draft {
+ public:
+  Draft(std::vector<ir::Expr> leaves, Signs signs, std::set<std::string> taken)
+      : leaves_(std::move(leaves)), signs_(std::move(signs)), taken_(std::move(taken)) {}
+
+  Scope scope() const;
+  const Pass& pass() const { return pass_; }
+  const std::set<std::string>& taken() const { return taken_; }
+  const std::vector<ir::Expr>& leaves() const { return leaves_; }
+
+  /// The state with this body, made if there is none.
+  ir::Expr state(ir::Reduce op, ir::Expr body, std::vector<std::string> references = {});
+  void set_move(ir::Expr state, std::map<std::string, ir::Expr> row);
+  void finish(const std::string& name, ir::Expr value);
+
+  /// `e`, over reductions of this pass, as it stands inside the loop: sums are extrapolated. nullopt
+  /// if that takes a state that has references itself.
+  std::optional<ir::Expr> target(ir::Expr e) const;
+  /// The name of a reduction whose value is `e`; an auxiliary one if need be.
+  ir::Expr named(ir::Expr e);
+  /// What bounds the elements where `conditions` hold. Prefers a name in `known`, the value that
+  /// eager subtracts; makes a state if there is none.
+  Peak peak(ir::Expr element, const std::vector<ir::Expr>& conditions, ir::Expr known);
+  /// The reference that follows `name`.
+  ir::Expr reference(ir::Expr name, ir::Expr target, ir::Expr start);
+
+ private:
+  std::string fresh(const std::string& stem);
+  const State* find_state(const std::string& name) const;
+  ir::Expr final_of(const std::string& name) const;
+  ir::Expr name_of(ir::Expr state, ir::Expr known);
+  std::optional<Peak> match(ir::Expr element, const std::vector<ir::Expr>& conditions,
+                            ir::Expr known);
+
+  std::vector<ir::Expr> leaves_;
+  Signs signs_;
+  std::set<std::string> taken_;
+  Pass pass_;
+};
+
+/// `e` where the conditions hold: branches that they exclude are dropped.
+ir::Expr under(ir::Expr e, const std::vector<ir::Expr>& conditions);
+
+}  // namespace flashlight::transform
