@@ -41,7 +41,9 @@ class Builder {
                   const std::vector<int>& out, DType dtype);
 
   // ---- views
-  Tensor view(const Tensor& a, std::vector<Expr> shape);  // refuses what is no pure reindexing
+  /// One size may be -1. Refuses sizes that are not known to hold as many elements; `x // y` of a
+  /// symbol x is taken to divide it, as PyTorch guards.
+  Tensor view(const Tensor& a, std::vector<Expr> shape);
   Tensor expand(const Tensor& a, std::vector<Expr> shape);
   Tensor permute(const Tensor& a, const std::vector<int>& dims);
   Tensor unsqueeze(const Tensor& a, int dim);
@@ -49,9 +51,9 @@ class Builder {
   Tensor slice(const Tensor& a, int dim, Expr start, Expr length, Expr step);
   Tensor select(const Tensor& a, int dim, Expr index);
   Tensor flip(const Tensor& a, const std::vector<int>& dims);
-  Tensor cat(const std::vector<Tensor>& args, int dim);
+  Tensor cat(const std::vector<Tensor>& args, int dim);  // of one dtype
 
-  // ---- indirect loads
+  // ---- indirect loads; only index() counts negative indices from the end, as PyTorch
   Tensor index_select(const Tensor& a, int dim, const Tensor& index);
   Tensor gather(const Tensor& a, int dim, const Tensor& index);
   Tensor embedding(const Tensor& table, const Tensor& index);
@@ -62,6 +64,11 @@ class Builder {
   Tensor add(std::vector<Expr> axes, Reduce op, std::vector<Expr> reduce_axes, Expr body,
              DType dtype);
   std::vector<Expr> fresh_axes(const std::vector<Expr>& shape, const char* stem);
+  Expr read(const Tensor& t, std::vector<Expr> index) const;  // dimensions of size 1 at 0
+  Expr read_broadcast(const Tensor& t, const std::vector<Expr>& axes) const;
+  Tensor reindex(const Tensor& a, const std::vector<Expr>& axes, std::vector<Expr> index);
+  Expr wrapped(Expr index, Expr size) const;
+  std::string who(const char* what) const;  // for messages
   Program program_;
   std::string next_name_;
   int counter_ = 0;
