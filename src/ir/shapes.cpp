@@ -15,10 +15,10 @@ size_t node_count(Expr e) {
   return n;
 }
 
-// x -> y * (x // y) for every `x // y` of a symbol x in a or b.
-Substitution divisions(Expr a, Expr b) {
+// x -> y * (x // y) for every `x // y` of a symbol x in the sizes.
+Substitution divisions(const std::vector<Expr>& sizes) {
   Substitution out;
-  for (Expr e : {a, b})
+  for (Expr e : sizes)
     visit(e, [&](Expr n) {
       if (n->op != Op::FloorDiv || n->args[0]->op != Op::Symbol || out.count(n->args[0])) return;
       out[n] = n;
@@ -64,7 +64,7 @@ bool is_one(Expr size) { return is_const(size, 1); }
 
 bool same_size(Expr a, Expr b) {
   if (known_equal(a, b)) return true;
-  const Substitution map = divisions(a, b);
+  const Substitution map = divisions({a, b});
   return !map.empty() && known_equal(substitute(a, map), substitute(b, map));
 }
 
@@ -105,11 +105,17 @@ int wrap_dim(int dim, size_t rank, const std::string& who) {
   return dim < 0 ? dim + n : dim;
 }
 
-std::vector<Expr> view_index(const std::vector<Expr>& from, const std::vector<Expr>& to,
+std::vector<Expr> view_index(std::vector<Expr> from, const std::vector<Expr>& to,
                              const std::vector<Expr>& index, const std::string& who) {
   if (!same_size(product(from), product(to)))
     throw Refused(who, "a view of " + shape_text(from) + " as " + shape_text(to) +
                            ", which is not known to have as many elements");
+  if (!known_equal(product(from), product(to))) {
+    std::vector<Expr> all = from;
+    all.insert(all.end(), to.begin(), to.end());
+    const Substitution map = divisions(all);
+    for (Expr& e : from) e = substitute(e, map);
+  }
   const Expr zero = constant(int64_t{0});
   std::vector<Expr> out(from.size(), zero);
   for (const Group& g : groups(from, to)) {

@@ -22,7 +22,7 @@ std::string shape_text(const std::vector<Expr>& shape);
 int wrap_dim(int dim, size_t rank, const std::string& who);
 /// Where a view of `from` as `to` reads: for the point `index` of `to`, the indices into `from`.
 /// Throws Refused if the numbers of elements are not known to be equal.
-std::vector<Expr> view_index(const std::vector<Expr>& from, const std::vector<Expr>& to,
+std::vector<Expr> view_index(std::vector<Expr> from, const std::vector<Expr>& to,
                              const std::vector<Expr>& index, const std::string& who);
 
 }  // namespace flashlight::ir
