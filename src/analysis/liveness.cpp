@@ -1,0 +1,146 @@
+#include <algorithm>
+
+#include "analysis/abstract.h"
+#include "analysis/live.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+
+namespace flashlight::analysis {
+namespace {
+
+using namespace ir;
+
+/// `live` is the side of the condition on which values are kept.
+struct Mask {
+  Expr condition;
+  bool live;
+  std::vector<size_t> states;      // whose identity it gives
+  std::vector<Expr> certificates;
+};
+
+void gather(const Stream& stream, Expr body, std::vector<Expr>* out) {
+  visit(inlined(stream, body), [&](Expr n) {
+    const bool decides = n->op == Op::Where || (n->op == Op::Cast && n->type != Type::Bool);
+    if (decides && n->args[0]->type == Type::Bool) out->push_back(n->args[0]);
+    if (n->op != Op::Load) return;
+    for (const Computation& c : stream.tiles)
+      if (c.name == n->name() && c.op != Reduce::None) gather(stream, c.body, out);
+  });
+}
+
+std::vector<Expr> conditions(const Stream& stream, const StreamPass& pass) {
+  std::vector<Expr> out;
+  for (const StreamState& s : pass.states) gather(stream, s.body, &out);
+  std::sort(out.begin(), out.end(), [](Expr a, Expr b) { return a->id < b->id; });
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+/// Can be evaluated before the loop, for any grid point: a guard may stand around the original.
+bool is_early(const Stream& stream, Expr e) {
+  const Expr zero = constant(int64_t{0}), one = constant(int64_t{1});
+  for (Expr l : loads_of(e)) {
+    const auto in = std::find_if(stream.inputs.begin(), stream.inputs.end(),
+                                 [&](const Input& i) { return i.name == l->name(); });
+    if (in == stream.inputs.end()) return false;
+    for (size_t d = 0; d < l->args.size(); ++d)
+      if (!known_le(zero, l->args[d]) || !known_le(l->args[d] + one, in->shape[d])) return false;
+  }
+  return true;
+}
+
+/// Implied by e (truth: or by its negation): what is not early is taken to be live.
+Expr weakened(const Stream& stream, Expr e, bool truth) {
+  if (e->op == Op::Not) return unary(Op::Not, weakened(stream, e->args[0], !truth));
+  if (e->op == Op::And || e->op == Op::Or)
+    return binary(e->op, weakened(stream, e->args[0], truth), weakened(stream, e->args[1], truth));
+  return is_early(stream, e) ? e : boolean(truth);
+}
+
+Expr live_condition(const Stream& stream, const Mask& m) {
+  const Expr e = weakened(stream, m.condition, m.live);
+  return m.live ? e : unary(Op::Not, e);
+}
+
+/// Nothing is gained from a condition that bounds no loop, and it may need a certificate.
+bool bounds_loop(const Stream& stream, const Mask& m) {
+  const LoopRange r = may_hold(live_condition(stream, m), stream.loop, {});
+  return r.lo || r.hi;
+}
+
+std::vector<Mask> masks(const Stream& stream, const StreamPass& pass) {
+  std::vector<Mask> out;
+  for (Expr condition : conditions(stream, pass))
+    for (const bool live : {true, false}) {
+      Mask m{condition, live, {}, {}};
+      if (!bounds_loop(stream, m)) continue;
+      for (size_t i = 0; i < pass.states.size(); ++i) {
+        AbstractEvaluator evaluate(stream, pass, {condition, !live});
+        if (!evaluate.is_identity(pass.states[i])) continue;
+        m.states.push_back(i);
+        for (Expr c : evaluate.certificates()) m.certificates.push_back(c);
+      }
+      if (!m.states.empty()) out.push_back(m);
+    }
+  return out;
+}
+
+void add_once(std::vector<Expr>* list, Expr e) {
+  if (std::find(list->begin(), list->end(), e) == list->end()) list->push_back(e);
+}
+
+/// The conjuncts of a mask's live side of which something is known for whole tiles.
+void collect_predicates(const Stream& stream, Expr e, bool truth, std::vector<Expr>* out) {
+  if (e->op == Op::Not) return collect_predicates(stream, e->args[0], !truth, out);
+  if (e->op == (truth ? Op::And : Op::Or)) {
+    for (Expr arg : e->args) collect_predicates(stream, arg, truth, out);
+    return;
+  }
+  const Expr p = truth ? e : unary(Op::Not, e);
+  if (!is_early(stream, p)) return;
+  const LoopRange r = must_hold(p, stream.loop, {});
+  if (!r.hi || !is_const(r.hi, 0)) add_once(out, p);
+}
+
+Expr all_of(const std::vector<Expr>& list) {
+  Expr out;
+  for (Expr e : list) out = out ? binary(Op::And, out, e) : e;
+  return out;
+}
+
+/// Null if some state has no mask: it is fed everywhere.
+Expr live_anywhere(const Stream& stream, const std::vector<const Mask*>& used, size_t states) {
+  Expr out;
+  for (size_t i = 0; i < states; ++i) {
+    std::vector<Expr> kept;
+    for (const Mask* m : used)
+      if (std::count(m->states.begin(), m->states.end(), i))
+        add_once(&kept, live_condition(stream, *m));
+    if (kept.empty()) return Expr();
+    out = out ? binary(Op::Or, out, all_of(kept)) : all_of(kept);
+  }
+  return out;
+}
+
+}  // namespace
+
+Liveness liveness(const Stream& stream, const StreamPass& pass) {
+  const std::vector<Mask> found = masks(stream, pass);
+  Liveness out;
+  std::vector<const Mask*> common, used;
+  for (const Mask& m : found) {
+    collect_predicates(stream, m.condition, m.live, &out.predicates);
+    used.push_back(&m);
+    if (m.states.size() == pass.states.size()) common.push_back(&m);
+  }
+  if (!common.empty()) used = common;
+  out.condition = live_anywhere(stream, used, pass.states.size());
+  if (!out.condition) return out;
+  std::vector<Expr> certificates;
+  for (const Mask* m : used)
+    for (Expr c : m->certificates) add_once(&certificates, c);
+  out.certificate = all_of(certificates);
+  return out;
+}
+
+}  // namespace flashlight::analysis
