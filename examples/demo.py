@@ -22,12 +22,15 @@ from tests.support import memory, oracle
 
 ROOT = Path(__file__).resolve().parents[1]
 SYSTEMS = {"eager": None, "torch.compile": "inductor", "flashlight": "flashlight"}
-PROGRAMS = (
-    "full causal window prefix document alibi softcap causal_alibi causal_softcap_window gqa_repeat"
-    " gqa_expand gqa_einsum additive_mask boolean_mask relative_bias log_sum_exp differential"
-    " evoformer invariant_point rectified cross one_query softmax_queries softmax_heads axial"
-    " sigmoid retention finite_mask_packed"
-).split()
+# fmt: off
+PROGRAMS = [
+    "full", "causal", "window", "prefix", "document", "alibi", "softcap", "causal_alibi",
+    "causal_softcap_window", "gqa_repeat", "gqa_expand", "gqa_einsum", "additive_mask",
+    "boolean_mask", "relative_bias", "log_sum_exp", "differential", "evoformer", "invariant_point",
+    "rectified", "cross", "one_query", "softmax_queries", "softmax_heads", "axial", "sigmoid",
+    "retention", "finite_mask_packed",
+]
+# fmt: on
 EXPLAINED = "causal_softcap"
 OWN_SIZES = {
     "invariant_point": {"H": 8, "S": 384, "D": 16},
