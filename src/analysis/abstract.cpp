@@ -69,9 +69,7 @@ bool is_positive(Expr e) {
 
 bool computes_in_double(const Stream& stream, const StreamPass& pass) {
   bool found = false;
-  const auto look = [&](Expr e) {
-    visit(e, [&](Expr n) { found |= n->type == Type::F64; });
-  };
+  const auto look = [&](Expr e) { visit(e, [&](Expr n) { found |= n->type == Type::F64; }); };
   for (const Input& i : stream.inputs) found |= i.dtype == DType::F64;
   for (const Computation& c : stream.tiles) look(c.body);
   for (const StreamState& s : pass.states) look(s.body);
@@ -168,8 +166,8 @@ Abstract AbstractEvaluator::elementwise(Expr e) {
       // relu of a fill
       const Abstract& fill = a.kind == Abstract::Low ? a : b;
       const Abstract& floor = a.kind == Abstract::Low ? b : a;
-      const bool below = fill.kind == Abstract::Low && !fill.row &&
-                         floor.kind == Abstract::Known && floor.value >= fill.bound();
+      const bool below = fill.kind == Abstract::Low && !fill.row && floor.kind == Abstract::Known &&
+                         floor.value >= fill.bound();
       return below ? floor : Abstract{};
     }
     default:

@@ -27,7 +27,7 @@ LoopRange must_hold(ir::Expr predicate, ir::Expr loop, const std::map<ir::Expr, 
 
 /// What one pass of a stream may skip, as one condition over (rows, loop).
 struct Liveness {
-  ir::Expr condition;    // false: every state of the pass receives its identity. Null: never known
+  ir::Expr condition;  // false: every state of the pass receives its identity. Null: never known
   /// Bool over Symbols (finals of this pass) and Loads (finals of earlier ones): skipping was exact
   /// for this row. Null: always exact.
   ir::Expr certificate;

@@ -14,7 +14,7 @@ using namespace ir;
 struct Mask {
   Expr condition;
   bool live;
-  std::vector<size_t> states;      // whose identity it gives
+  std::vector<size_t> states;  // whose identity it gives
   std::vector<Expr> certificates;
 };
 

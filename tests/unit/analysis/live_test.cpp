@@ -24,9 +24,7 @@ Expr either(Expr x, Expr y) { return binary(Op::Or, x, y); }
 Expr negated(Expr x) { return unary(Op::Not, x); }
 Expr chunk(Expr x, int64_t size) { return binary(Op::FloorDiv, x, n(size)); }
 
-std::map<Expr, Interval> row_tile() {
-  return {{i, {symbol("i.lo"), symbol("i.hi") - n(1)}}};
-}
+std::map<Expr, Interval> row_tile() { return {{i, {symbol("i.lo"), symbol("i.hi") - n(1)}}}; }
 
 /// One choice of everything that a predicate is over.
 struct Point {
@@ -63,8 +61,14 @@ Found at(const LoopRange& r, const Point& p) {
 }
 
 Point tile(int64_t lo, int64_t hi, int64_t columns = 1000) {
-  return {{{"i.lo", lo}, {"i.hi", hi}, {"Sq", 1000}, {"Sk", columns}, {"B", 2}, {"b", 1},
-           {"w", 7}, {"seq_len", 33}}};
+  return {{{"i.lo", lo},
+           {"i.hi", hi},
+           {"Sq", 1000},
+           {"Sk", columns},
+           {"B", 2},
+           {"b", 1},
+           {"w", 7},
+           {"seq_len", 33}}};
 }
 
 Found may(Expr p, const Point& at_point) { return at(may_hold(p, j, row_tile()), at_point); }
@@ -213,8 +217,14 @@ TEST_P(RandomLive, MayIsASupersetAndMustASubset) {
     const int64_t rows = 1 + make.pick(12), columns = 1 + make.pick(14);
     const int64_t lo = make.pick(static_cast<int>(rows));
     const int64_t hi = lo + 1 + make.pick(static_cast<int>(rows - lo));
-    Point at_point{{{"Sq", rows}, {"Sk", columns}, {"i.lo", lo}, {"i.hi", hi}, {"B", 3},
-                    {"b", make.pick(3)}, {"w", 1 + make.pick(6)}, {"seq_len", make.pick(12)},
+    Point at_point{{{"Sq", rows},
+                    {"Sk", columns},
+                    {"i.lo", lo},
+                    {"i.hi", hi},
+                    {"B", 3},
+                    {"b", make.pick(3)},
+                    {"w", 1 + make.pick(6)},
+                    {"seq_len", make.pick(12)},
                     {"flag", make.pick(2)}}};
     const Found outer = may(p, at_point), inner = must(p, at_point);
     for (int64_t column = 0; column < columns; ++column) {

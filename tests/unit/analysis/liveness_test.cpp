@@ -122,7 +122,8 @@ TEST(Liveness, SeveralMasksAreJoined) {
 TEST(Liveness, ALoadThatMayBeOutOfRangeIsNotMovedBeforeTheLoop) {
   const Expr b = axis("b", symbol("B"));  // lengths has two elements, B may be more
   const Expr seen = binary(Op::Lt, j, load("lengths", {b}, Type::Int));
-  const Expr guarded = where(binary(Op::Lt, b, constant(2)), where(seen, kScores, f(-kInf)), f(-kInf));
+  const Expr guarded =
+      where(binary(Op::Lt, b, constant(2)), where(seen, kScores, f(-kInf)), f(-kInf));
   const Liveness live = of(guarded);
   ASSERT_TRUE(live.condition);
   EXPECT_FALSE(uses(live.condition, seen));
@@ -171,10 +172,10 @@ TEST(Liveness, SumsNeedNoSoftmax) {
   };
   const Expr masked = where(kCausal, kScores, f(-kInf)), filled = where(kCausal, kScores, f(-1e9));
   const Expr zero = f(0);
-  for (Expr body : {where(kCausal, kScores, zero), kScores * cast(kCausal, Type::F32),
-                    unary(Op::Sigmoid, masked), unary(Op::Sigmoid, filled),
-                    binary(Op::Max, masked, zero), binary(Op::Max, filled, zero),
-                    unary(Op::Exp, filled)}) {
+  for (Expr body :
+       {where(kCausal, kScores, zero), kScores * cast(kCausal, Type::F32),
+        unary(Op::Sigmoid, masked), unary(Op::Sigmoid, filled), binary(Op::Max, masked, zero),
+        binary(Op::Max, filled, zero), unary(Op::Exp, filled)}) {
     EXPECT_EQ(sum_of(body).condition, kCausal) << print(body);
     EXPECT_FALSE(sum_of(body).certificate) << print(body);
   }
@@ -186,10 +187,15 @@ TEST(Liveness, SumsNeedNoSoftmax) {
 
 TEST(Liveness, LooksThroughValuesOfTheTile) {
   Stream s = softmax(load("x", {i, j}, Type::F32));
-  s.tiles = {{"fill", DType::F32, {i, j}, Reduce::None, {}, where(kCausal, f(0), f(-kInf))},
-             {"x", DType::F32, {i, j}, Reduce::None, {}, kScores + load("fill", {i, j}, Type::F32)}};
+  s.tiles = {
+      {"fill", DType::F32, {i, j}, Reduce::None, {}, where(kCausal, f(0), f(-kInf))},
+      {"x", DType::F32, {i, j}, Reduce::None, {}, kScores + load("fill", {i, j}, Type::F32)}};
   EXPECT_EQ(liveness(s, s.passes[0]).condition, kCausal);
-  s.tiles = {{"x", DType::F32, {i, j}, Reduce::Sum, {c},
+  s.tiles = {{"x",
+              DType::F32,
+              {i, j},
+              Reduce::Sum,
+              {c},
               where(kCausal, load("v", {j, c}, Type::F32), f(0))}};
   s.passes[0].states = {{"o", Reduce::Sum, {i}, load("x", {i, j}, Type::F32), {}, {}}};
   EXPECT_EQ(liveness(s, s.passes[0]).condition, kCausal);
