@@ -21,6 +21,7 @@ struct RowTile {
 constexpr std::array kRowTiles = {RowTile{192, 1.00}, RowTile{96, 1.02}, RowTile{48, 1.07},
                                   RowTile{24, 1.2},   RowTile{12, 1.5},  RowTile{6, 2.0}};
 constexpr double kCacheShare = 0.6;
+constexpr int64_t kLong = 2048;
 
 int64_t product(const std::vector<Expr>& axes, const Bindings& sizes) {
   int64_t n = 1;
@@ -54,9 +55,9 @@ double live_columns(const Kernel& k, const Pass& p, int64_t rows, Bindings sizes
   double extent = double(evaluate(k.loop->extent(), sizes));
   for (Expr a : k.grid) sizes[a->name()] = 0;
   for (Expr a : k.tiled) {
-    int64_t middle = evaluate(a->extent(), sizes) / 2;
-    sizes[a->name() + ".lo"] = middle;
-    sizes[a->name() + ".hi"] = middle + rows;
+    int64_t lo = std::max<int64_t>(0, (evaluate(a->extent(), sizes) - rows) / 2);
+    sizes[a->name() + ".lo"] = lo;
+    sizes[a->name() + ".hi"] = lo + rows;
   }
   auto value = [&](Expr e, double otherwise) {
     bool loads = !loads_of(e).empty() || !axes_of(e).empty();
@@ -71,7 +72,8 @@ Schedule choose_schedule(const Stream& stream, const Specialization& spec, const
   Schedule s;
   s.whole_rows = whole_rows(stream);
   Bindings sizes;
-  for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max<int64_t>(1, i.hint);
+  // A size that may change is taken to be long: the kernel made now serves all of them.
+  for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max(kLong, i.hint);
   for (auto& [name, value] : spec.fixed) sizes[name] = value;
 
   Kernel trial = lower(stream, s, spec, target);

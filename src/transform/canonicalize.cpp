@@ -52,6 +52,34 @@ Program separate_outputs(const Program& p) {
   return out;
 }
 
+bool is_unit(Expr axis) { return is_const(axis->extent(), 1); }
+
+/// Axes of extent 1 (keepdim, one query row) hold nothing: they leave every value but the outputs.
+Program drop_unit_axes(const Program& p) {
+  Program out = p;
+  std::map<std::string, std::vector<Expr>> before;
+  for (Computation& c : out.computations) {
+    Substitution zero;
+    for (auto* axes : {&c.axes, &c.reduce_axes})
+      for (Expr a : *axes)
+        if (is_unit(a)) zero[a] = constant(int64_t{0});
+    c.body = ir::transform(substitute(c.body, zero), [&](Expr e) {
+      auto it = e->op == Op::Load ? before.find(e->name()) : before.end();
+      if (it == before.end()) return e;
+      std::vector<Expr> index;
+      for (size_t k = 0; k < e->args.size(); ++k)
+        if (!is_unit(it->second[k])) index.push_back(e->args[k]);
+      return load(e->name(), index, e->type);
+    });
+    std::erase_if(c.reduce_axes, is_unit);
+    if (c.reduce_axes.empty()) c.op = Reduce::None;
+    if (is_output(p, c.name)) continue;
+    before[c.name] = c.axes;
+    std::erase_if(c.axes, is_unit);
+  }
+  return out;
+}
+
 Program inline_pointwise(const Program& p) {
   Program out = p;
   out.computations.clear();
@@ -208,7 +236,7 @@ Program drop_unused(const Program& p) {
 }  // namespace
 
 Program canonicalize(const Program& program) {
-  Program p = inline_pointwise(separate_outputs(program));
+  Program p = inline_pointwise(drop_unit_axes(separate_outputs(program)));
   p = atomize_by_users(atomize(drop_unused(p)));
   return drop_unused(rename_and_share(atomize(p)));
 }

@@ -29,16 +29,14 @@ class Abstraction {
     return done_[e] = abstract_new(e);
   }
 
-  /// Symbols of leaves, constants and (as loads) of finished reductions are replaced.
-  Expr restore(Expr e, bool finals_are_loads) const {
+  /// Symbols of leaves and constants are put back; those of `finished` values become loads.
+  Expr restore(Expr e, const std::map<std::string, std::vector<Expr>>& finished) const {
     return ir::transform(e, [&](Expr s) {
       if (s->op != Op::Symbol) return s;
       auto it = meaning_.find(s);
       if (it != meaning_.end()) return it->second;
-      auto state = frame_.reductions.find(s->name());
-      if (!finals_are_loads || state == frame_.reductions.end()) return s;
-      const Computation& c = state->second.computation;
-      return load(s->name(), c.axes, s->type);
+      auto done = finished.find(s->name());
+      return done == finished.end() ? s : load(s->name(), done->second, s->type);
     });
   }
 
@@ -193,49 +191,57 @@ class Assembly {
 
   StreamPass convert(const Pass& p) {
     StreamPass out;
+    auto restore = [&](Expr e) { return e ? abstraction_.restore(e, finished_) : e; };
     for (const Reference& r : p.references)
-      out.references.push_back({r.name, r.follows, r.target ? abstraction_.restore(r.target, true) : Expr(),
-                                abstraction_.restore(r.start, true), axes_of_final(r.follows)});
+      out.references.push_back(
+          {r.name, r.follows, restore(r.target), restore(r.start), axes_named(r.follows, p)});
     for (const State& st : p.states) {
-      StreamState t{st.name, st.op, {}, abstraction_.restore(st.body, true), st.references, {}};
-      t.axes = axes_of_body(t.body, st.references, out.references);
-      for (auto& [k, f] : st.move) t.move[k] = abstraction_.restore(f, true);
+      StreamState t{st.name, st.op, axes_named(st.name, p), restore(st.body), st.references, {}};
+      for (auto& [name, f] : st.move) t.move[name] = restore(f);
       out.states.push_back(t);
     }
-    std::unordered_set<std::string> here;
-    for (auto& [name, body] : p.finals) here.insert(name);
     for (auto& [name, body] : p.finals) {
-      const Computation& c = frame_.reductions.at(name).computation;
-      out.finals.push_back({name, c.op, c.axes, finals_body(body, here)});
+      auto it = frame_.reductions.find(name);
+      Reduce op = it == frame_.reductions.end() ? Reduce::None : it->second.computation.op;
+      out.finals.push_back({name, op, axes_named(name, p), restore(body)});
     }
+    for (const StreamPass::Final& f : out.finals) finished_[f.name] = f.axes;
     return out;
   }
 
-  /// Reductions of this pass stay Symbols; those of earlier passes are loads.
-  Expr finals_body(Expr e, const std::unordered_set<std::string>& here) const {
-    return ir::transform(abstraction_.restore(e, false), [&](Expr s) {
-      auto it = s->op == Op::Symbol ? frame_.reductions.find(s->name()) : frame_.reductions.end();
-      if (it == frame_.reductions.end() || here.count(s->name())) return s;
-      return load(s->name(), it->second.computation.axes, s->type);
-    });
-  }
-
-  std::vector<Expr> axes_of_final(const std::string& name) const {
-    return frame_.reductions.at(name).computation.axes;
-  }
-
-  /// A state has the parallel axes that its body mentions, directly or through what it loads.
-  std::vector<Expr> axes_of_body(Expr body, const std::vector<std::string>& references,
-                                 const std::vector<StreamReference>& all) const {
+  /// The parallel axes of a reduction, a state, a reference or an auxiliary final.
+  std::vector<Expr> axes_named(const std::string& name, const Pass& p) const {
+    auto it = frame_.reductions.find(name);
+    if (it != frame_.reductions.end()) return it->second.computation.axes;
+    auto done = finished_.find(name);
+    if (done != finished_.end()) return done->second;
     std::unordered_set<Expr> used;
-    for (Expr a : ir::axes_of(body)) used.insert(a);
-    for (const StreamReference& r : all)
-      if (std::find(references.begin(), references.end(), r.name) != references.end())
-        used.insert(r.axes.begin(), r.axes.end());
+    auto add = [&](const std::vector<Expr>& axes) { used.insert(axes.begin(), axes.end()); };
+    auto add_body = [&](Expr body) {
+      Expr restored = abstraction_.restore(body, finished_);
+      add(axes_of(restored));
+      visit(restored, [&](Expr s) {
+        if (s->op == Op::Symbol && is_defined(s->name(), p)) add(axes_named(s->name(), p));
+      });
+    };
+    for (const State& st : p.states)
+      if (st.name == name) add_body(st.body);
+    for (const Reference& r : p.references)
+      if (r.name == name) add(axes_named(r.follows, p));
+    for (auto& [final, body] : p.finals)
+      if (final == name) add_body(body);
     std::vector<Expr> out;
     for (Expr a : frame_.axes)
       if (used.count(a)) out.push_back(a);
     return out;
+  }
+
+  bool is_defined(const std::string& name, const Pass& p) const {
+    auto named = [&](const auto& x) { return x.name == name; };
+    auto first = [&](const auto& x) { return x.first == name; };
+    return frame_.reductions.count(name) || std::any_of(p.states.begin(), p.states.end(), named) ||
+           std::any_of(p.references.begin(), p.references.end(), named) ||
+           std::any_of(p.finals.begin(), p.finals.end(), first);
   }
 
   Store store(size_t k) const {
@@ -262,6 +268,7 @@ class Assembly {
   const Program& program_;
   Frame frame_;
   Abstraction abstraction_;
+  std::map<std::string, std::vector<Expr>> finished_;  // finals of earlier passes, their axes
 };
 
 /// Statistics per column that states read directly.
