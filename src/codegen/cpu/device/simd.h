@@ -10,7 +10,8 @@
 //   conversion      int_to_real<T> real_to_int<T> (toward zero) bool_to_real<T> bool_to_int<T>
 //                   real_to_bool int_to_bool (nonzero; NaN is true)
 //   roots           sqrt rsqrt reciprocal, correctly rounded or 1 ulp; rcp_fast (1 ulp, x normal)
-// Integer floordiv and mod follow Python; by zero they give 0. Real mod is exact while |a/b| < 2^22.
+// Integer floordiv and mod follow Python; by zero they give 0. Real mod is exact while |a/b| < 2^22
+// where the machine has FMA, else rounded as |a|.
 #pragma once
 #include "types.h"
 
