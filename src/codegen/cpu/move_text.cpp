@@ -1,0 +1,253 @@
+// References and what follows them. A reference r has an array of its value as bodies see it (0 as
+// long as nothing was live), one of its raw value where that differs (r.raw), and one of its
+// rounded product with log2(e) (r.log2) where an exponential is taken relative to it: any value is
+// exact as long as sums and the factors that move them use the same one.
+#include <cmath>
+
+#include "codegen/cpu/kernel_text.h"
+#include "ir/rewrite.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cpu {
+namespace {
+
+using ir::Op;
+
+const double kLog2e = 1.4426950408889634;
+
+Expr symbol_of(const ir::StreamReference& r, const std::string& suffix) {
+  return ir::symbol(r.name + suffix, r.start->type);
+}
+
+// x * log2(e); a constant factor of x takes it up.
+Expr in_log2(Expr x) {
+  if (x->op == Op::Mul)
+    for (int i : {0, 1})
+      if (ir::is_const(x->args[i]))
+        return x->args[1 - i] * ir::constant(ir::const_value(x->args[i]) * kLog2e, x->type);
+  return x * ir::constant(kLog2e, x->type);
+}
+
+/// The identity of the reduction that a reference follows where it needs care: Max and Min.
+Expr unset(const tile::Pass& pass, const ir::StreamReference& r) {
+  for (const auto& f : pass.finals)
+    if (f.name == r.follows && (f.op == ir::Reduce::Max || f.op == ir::Reduce::Min))
+      return ir::reduce_identity(f.op, r.start->type);
+  return Expr();
+}
+
+Expr settled(const tile::Pass& pass, const ir::StreamReference& r, Expr raw) {
+  const Expr none = unset(pass, r);
+  if (!none) return raw;
+  return ir::where(ir::binary(Op::Eq, raw, none), ir::constant(0.0, raw->type), raw);
+}
+
+Item item_of(const std::string& name, const std::vector<Expr>& axes, Expr body, Expr key) {
+  Item item;
+  item.name = name, item.type = body->type, item.axes = axes, item.body = body;
+  if (key) item.keys = {key};
+  return item;
+}
+
+bool uses_reference(const tile::State& s, const std::string& name) {
+  for (const std::string& r : s.references)
+    if (r == name) return true;
+  return false;
+}
+
+std::vector<Expr> reference_axes(const tile::Pass& pass, const tile::State& s) {
+  std::vector<Expr> axes;
+  for (const ir::StreamReference& r : pass.references)
+    if (uses_reference(s, r.name) && r.axes.size() >= axes.size()) axes = r.axes;
+  return axes;
+}
+
+bool moves_alone(const tile::State& s) { return s.move.size() == 1 && s.move.count(s.name); }
+
+}  // namespace
+
+void KernelText::declare_states(const tile::Pass& pass) {
+  for (const tile::State& s : pass.states)
+    scope_[s.name] = {s.axes, plan_.allocate(s.name, s.type, s.axes), Expr()};
+  for (const ir::StreamReference& r : pass.references) {
+    std::vector<std::string> parts = {r.name};
+    if (unset(pass, r)) parts.push_back(r.name + ".raw");
+    parts.push_back(r.name + ".log2");
+    for (const std::string& part : parts)
+      scope_[part] = {r.axes, plan_.allocate(part, r.start->type, r.axes), Expr()};
+  }
+}
+
+void KernelText::print_start(PhasePrinter& unit, const tile::Pass& pass) {
+  for (const tile::State& s : pass.states) {
+    std::string name = ir::reduce_text(s.op);
+    name[0] = static_cast<char>(std::toupper(name[0]));
+    unit.writer().line("fill<" + name + ">(" + scope_.at(s.name).array->base + ");");
+  }
+  std::map<std::string, Expr> starts;
+  for (const ir::StreamReference& r : pass.references) starts[r.name] = r.start;
+  add_next(unit, pass, starts, scope_);
+  add_reference_stores(unit, pass, starts, scope_);
+  unit.flush();
+}
+
+// exp(x - r) is 2^(x log2(e) - r.log2). The argument is at most a rounding above 0 where x is what
+// r is the maximum of.
+Expr KernelText::relative(const tile::Pass& pass, Expr e, const Scope& scope, bool full) {
+  return ir::transform(e, [&](Expr n) {
+    if ((n->op != Op::Exp && n->op != Op::Exp2) || n->args[0]->op != Op::Sub) return n;
+    const Expr x = n->args[0]->args[0], from = n->args[0]->args[1];
+    for (const ir::StreamReference& r : pass.references) {
+      const bool next = from == symbol_of(r, "'");
+      if (!next && from != symbol_of(r, "")) continue;
+      bool below = false;
+      for (const tile::State& s : pass.states)
+        if (s.op == ir::Reduce::Max && s.body && r.target == ir::symbol(s.name, s.type))
+          below |= expand(full ? s.body_full : s.body, scope) == x;
+      Expr out = n;
+      if (n->op == Op::Exp) {
+        in_log2_.insert(r.name);
+        Expr first = in_log2(x);  // another reference, or the same one before its move
+        for (const ir::StreamReference& q : pass.references)
+          if (x == symbol_of(q, "")) in_log2_.insert(q.name), first = symbol_of(q, ".log2");
+        out = ir::unary(Op::Exp2, first - symbol_of(r, next ? "'.log2" : ".log2"));
+      }
+      if (below) plan_.non_positive.insert(out);
+      return out;
+    }
+    return n;
+  });
+}
+
+// Which references need their .log2, before the first text that keeps them up.
+void KernelText::find_log2(const tile::Pass& pass) {
+  for (bool full : {false, true}) {
+    phase_text(pass, full, false);
+    phase_text(pass, full, true);
+  }
+  for (const tile::State& s : pass.states)
+    for (const auto& [name, factor] : s.move) relative(pass, factor, scope_, false);
+}
+
+void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass,
+                          const std::map<std::string, Expr>& targets, const Scope& scope) {
+  const Expr loop = plan_.kernel.loop;
+  for (const ir::StreamReference& r : pass.references) {
+    const auto target = targets.find(r.name);
+    if (target == targets.end()) continue;
+    const ir::Type type = r.start->type;
+    const Expr share = ir::cast(plan_.seen(), type) / ir::cast(loop->extent(), type);
+    const Expr raw = ir::substitute(expand(target->second, scope),
+                                    {{ir::symbol("share", type), share}});
+    phase.add(item_of(r.name + "_raw", r.axes, raw, symbol_of(r, ".raw'")));
+    phase.add(item_of(r.name + "_next", r.axes, settled(pass, r, symbol_of(r, ".raw'")),
+                      symbol_of(r, "'")));
+    if (!in_log2_.count(r.name)) continue;
+    Item product = item_of(r.name + "_log2", r.axes,
+                           symbol_of(r, "'") * ir::constant(kLog2e, type), symbol_of(r, "'.log2"));
+    product.rounded = true;
+    phase.add(product);
+  }
+}
+
+void KernelText::add_reference_stores(PhasePrinter& phase, const tile::Pass& pass,
+                                      const std::map<std::string, Expr>& targets,
+                                      const Scope& scope) {
+  for (const ir::StreamReference& r : pass.references) {
+    if (!targets.count(r.name)) continue;
+    for (const std::string suffix : {"", ".raw", ".log2"}) {
+      const auto slot = scope.find(r.name + suffix);
+      if (slot == scope.end() || (suffix == ".log2" && !in_log2_.count(r.name))) continue;
+      const std::string next = suffix == ".raw" ? ".raw'" : "'" + suffix;
+      Item item = item_of(r.name + suffix, r.axes, symbol_of(r, next), Expr());
+      item.array = slot->second.array;
+      phase.add(item);
+    }
+  }
+}
+
+// The factor may wait until the contraction loads its accumulator: one product per row.
+std::optional<Array> KernelText::deferred_scale(const tile::Pass& pass, const tile::State& s,
+                                                const Scope& scope) {
+  if (!s.contraction || s.op != ir::Reduce::Sum || !moves_alone(s)) return std::nullopt;
+  for (const tile::State& first : pass.states) {
+    if (!first.contraction || !moves_alone(first) || first.references != s.references) continue;
+    if (first.move.begin()->second != s.move.begin()->second) continue;
+    const Array scale = plan_.allocate(first.name + " scale", s.type, reference_axes(pass, s));
+    Writer trial;
+    Scope all = scope;
+    for (const tile::Statement& t : pass.before) declare(t, pass.before, all);
+    for (const tile::Statement& t : pass.after) declare(t, pass.after, all);
+    const bool fits = print_contraction(trial, plan_, all, direct_, *s.contraction, {true, scale});
+    return fits ? std::optional(scale) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
+                      const std::map<std::string, Expr>& targets, Scope& scope, bool defer) {
+  ir::Substitution resting;  // references that stay where they are
+  for (const ir::StreamReference& r : pass.references)
+    if (!targets.count(r.name)) {
+      resting[symbol_of(r, "'")] = symbol_of(r, "");
+      resting[symbol_of(r, "'.log2")] = symbol_of(r, ".log2");
+    }
+  // what a state holds counts for nothing while a reference is unset, and is right where none moves
+  const auto factor = [&](const tile::State& s, Expr f, Expr if_empty, Expr if_same) {
+    Expr empty = ir::boolean(false), same = ir::boolean(true);
+    for (const ir::StreamReference& r : pass.references) {
+      if (!uses_reference(s, r.name)) continue;
+      if (const Expr none = unset(pass, r))
+        empty = ir::binary(Op::Or, empty, ir::binary(Op::Eq, symbol_of(r, ".raw"), none));
+      if (targets.count(r.name))
+        same = ir::binary(Op::And, same, ir::binary(Op::Eq, symbol_of(r, ""), symbol_of(r, "'")));
+    }
+    return ir::where(empty, if_empty, ir::where(same, if_same, f));
+  };
+  std::vector<Item> rows, large;
+  std::set<std::string> made;
+  add_next(phase, pass, targets, scope);
+  for (const tile::State& s : pass.states) {
+    bool touched = false;
+    for (const std::string& r : s.references) touched |= targets.count(r) > 0;
+    if (!touched || s.move.empty()) continue;
+    const Expr self = ir::symbol(s.name, s.type), identity = ir::reduce_identity(s.op, s.type);
+    const Expr zero = ir::constant(0.0, s.type), one = ir::constant(1.0, s.type);
+    const std::vector<Expr> axes = reference_axes(pass, s);
+    const auto scale = deferred_scale(pass, s, scope);
+    Expr sum;
+    for (const auto& [source, f] : s.move) {
+      const Expr moved = ir::substitute(relative(pass, f, scope, false), resting);
+      Expr part = moved;
+      if (s.axes != axes) {  // factors per row, kept for the loops over the state
+        std::string name = s.name + " from " + source;
+        Item item = item_of(name, axes, factor(s, moved, zero, source == s.name ? one : zero),
+                            ir::symbol(name, s.type));
+        item.array = scale && source == s.name ? *scale : plan_.allocate(name, s.type, axes);
+        scope[name] = {axes, item.array, Expr()};
+        if (made.insert(item.array->base).second) phase.add(item);
+        part = ir::symbol(name, s.type);
+      }
+      const Expr term = part * ir::symbol(source, s.type);
+      sum = sum ? sum + term : term;
+    }
+    if (s.axes != axes && scale && defer) continue;
+    const Expr next = ir::symbol(s.name + "'", s.type);
+    if (s.axes == axes) sum = factor(s, sum, identity, self);
+    auto& list = s.axes == axes ? rows : large;
+    list.insert(list.begin(), item_of(s.name + "_next", s.axes, sum, next));
+    Item keep = item_of(s.name, s.axes, next, Expr());
+    keep.array = scope.at(s.name).array;
+    list.push_back(keep);
+  }
+  if (!large.empty()) {
+    for (const Item& item : large) phase.add(item);
+    phase.flush();
+    add_next(phase, pass, targets, scope);
+  }
+  for (const Item& item : rows) phase.add(item);
+  add_reference_stores(phase, pass, targets, scope);
+  phase.flush();
+}
+
+}  // namespace flashlight::codegen::cpu

@@ -1,0 +1,302 @@
+// The loop over tiles of one pass: its step, its range, what is final after it.
+#include <algorithm>
+
+#include "codegen/cpu/kernel_text.h"
+#include "ir/rewrite.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cpu {
+namespace {
+
+bool is_subset(const std::vector<Expr>& part, const std::vector<Expr>& all) {
+  return std::all_of(part.begin(), part.end(), [&](Expr a) {
+    return std::find(all.begin(), all.end(), a) != all.end();
+  });
+}
+
+bool never_full(const tile::Range& full) {
+  return ir::is_const(full.hi, 0) || full.lo == full.hi;
+}
+
+}  // namespace
+
+std::set<std::string> observed(const tile::Kernel& kernel, size_t pass) {
+  std::set<std::string> names;
+  const auto look = [&](Expr e) {
+    if (!e) return;
+    ir::visit(e, [&](Expr n) {
+      if (n->op == ir::Op::Load || n->op == ir::Op::Symbol) names.insert(n->name());
+    });
+  };
+  for (const ir::Store& o : kernel.outputs) look(o.body);
+  for (const tile::Statement& s : kernel.epilogue) look(s.body);
+  for (size_t p = pass + 1; p < kernel.passes.size(); p++) {
+    const tile::Pass& later = kernel.passes[p];
+    for (const auto* list : {&later.before, &later.after})
+      for (const tile::Statement& s : *list) look(s.body);
+    for (const tile::State& s : later.states) look(s.body);
+    for (const auto& r : later.references) look(r.target), look(r.start);
+    for (const auto& f : later.finals) look(f.body);
+    look(later.certificate);
+  }
+  look(kernel.passes[pass].certificate);
+  const auto& finals = kernel.passes[pass].finals;
+  for (auto f = finals.rbegin(); f != finals.rend(); ++f)
+    if (names.count(f->name)) look(f->body);
+  return names;
+}
+
+void PhasePrinter::contraction(const tile::Contraction& c, const Accumulate& how,
+                               const Item& plain) {
+  flush();
+  if (print_contraction(out_, plan_, scope_, direct_, c, how)) return;
+  add(plain);
+  flush();
+}
+
+void PhasePrinter::flush() {
+  auto groups = group(items_, plan_);
+  for (size_t g = 0; g < groups.size(); g++) {
+    for (Item& item : groups[g]) {
+      if (!item.transient) continue;
+      bool read = false;
+      for (size_t o = 0; o < groups.size(); o++)
+        for (const Item& other : groups[o]) read |= o != g && mentions(other.body, item.name);
+      if (!read) item.array.reset();
+    }
+  }
+  for (const auto& items : groups) print_nest(out_, plan_, scope_, items, in_step_);
+  items_.clear();
+}
+
+// An alias is the array of the statement it names, or of what that one stands for.
+void KernelText::declare(const tile::Statement& s, const std::vector<tile::Statement>& list,
+                         Scope& scope) {
+  if (s.storage == tile::Storage::Inline || s.storage == tile::Storage::Direct) {
+    scope[s.name] = {s.axes, std::nullopt, expand(s.body, scope)};
+    if (s.storage == tile::Storage::Direct) direct_[s.name] = &s;
+    return;
+  }
+  std::string alias = s.alias;
+  for (const tile::Statement& other : list)
+    if (other.name == alias && other.storage == tile::Storage::Inline) alias = other.alias;
+  const auto it = scope.find(alias);
+  const bool fits = it != scope.end() && it->second.array && it->second.axes == s.axes &&
+                    plan_.storage_type(it->second.array->type) == plan_.storage_type(s.type);
+  const Array array = fits ? *it->second.array : plan_.allocate(s.name, s.type, s.axes);
+  scope[s.name] = {s.axes, array, Expr()};
+}
+
+void KernelText::add_statement(PhasePrinter& phase, const tile::Statement& s, Expr body,
+                               const Scope& scope,
+                               const std::vector<tile::Contraction>& contractions) {
+  if (!scope.at(s.name).array) return;
+  Item item;
+  item.name = s.name, item.type = s.type, item.axes = s.axes, item.serial = s.reduce_axes;
+  item.op = s.op, item.body = body, item.array = scope.at(s.name).array;
+  item.keys = {ir::load(s.name, s.axes, s.type), ir::symbol(s.name, s.type)};
+  for (const tile::Contraction& c : contractions)
+    if (c.value == s.name) return phase.contraction(c, {}, item);
+  phase.add(item);
+}
+
+// Reduced over the loop axis in lanes where a value of the whole tile is at hand; else the lanes
+// are the last axis of the state and the loop axis is walked.
+void KernelText::add_state(PhasePrinter& phase, const tile::Pass& pass, const tile::State& s,
+                           bool full, const Scope& scope) {
+  const Expr loop = plan_.kernel.loop;
+  Item item;
+  item.name = s.name, item.type = s.type, item.axes = s.axes, item.op = s.op;
+  item.array = scope.at(s.name).array;
+  item.fast = s.op == ir::Reduce::Max && !observed_.count(s.name);
+  if (s.contraction) {
+    item.serial = {loop}, item.absorb = true;
+    item.body = expand(contraction_body(*s.contraction, scope, s.type), scope);
+    return phase.contraction(*s.contraction, {true, deferred_scale(pass, s, scope)}, item);
+  }
+  item.body = relative(pass, expand(full ? s.body_full : s.body, scope), scope, full);
+  bool row = s.axes.empty() || plan_.axis(s.axes.back()).role == Role::Tiled;
+  for (Expr l : ir::loads_of(item.body)) {
+    const auto slot = scope.find(l->name());
+    row |= slot != scope.end() && slot->second.array && ir::uses(l, loop) &&
+           is_subset(s.axes, l->args);
+  }
+  item.fold = row;
+  if (!row) item.serial = {loop}, item.absorb = true;
+  phase.add(item);
+}
+
+std::string KernelText::phase_text(const tile::Pass& pass, bool full, bool after) {
+  Writer out;
+  Scope scope = scope_;
+  const auto& before = full ? pass.before_full : pass.before;
+  const auto& late = full ? pass.after_full : pass.after;
+  for (const tile::Statement& s : before) declare(s, before, scope);
+  if (after) {
+    std::vector<tile::Statement> all = before;
+    all.insert(all.end(), late.begin(), late.end());
+    for (const tile::Statement& s : late) declare(s, all, scope);
+  }
+  PhasePrinter phase(out, plan_, scope, direct_, true);
+  for (const tile::Statement& s : after ? late : before)
+    add_statement(phase, s, relative(pass, expand(s.body, scope), scope, full), scope,
+                  pass.contractions);
+  for (const tile::State& s : pass.states)
+    if (s.references.empty() != after) add_state(phase, pass, s, full, scope);
+  phase.flush();
+  return out.text();
+}
+
+void KernelText::print_step(const tile::Pass& pass, const std::string& name) {
+  const AxisPlan& j = plan_.axis(plan_.kernel.loop);
+  steps_.line("template <bool Full, bool Tail>");
+  steps_.open("static __attribute__((noinline)) void " + name +
+              "(const Args& a, const Packs& k, Tile& t" + grid_text("i64 ", plan_.kernel.grid.size()) +
+              tile_text("i64 ") + ", i64 " + j.id + "_lo, i64 " + j.id + "_n)");
+  steps_.line("[[maybe_unused]] const i64 " + j.id + "_p = align_up(" + j.id + "_n, P);");
+  print_row_padding(steps_);
+  for (bool after : {false, true}) {
+    if (after) {
+      std::map<std::string, Expr> targets;
+      for (const ir::StreamReference& r : pass.references)
+        if (r.target) targets[r.name] = r.target;
+      PhasePrinter phase(steps_, plan_, scope_, direct_, false);
+      if (!targets.empty()) move(phase, pass, targets, scope_, true);
+    }
+    const std::string partial = phase_text(pass, false, after);
+    const std::string full = phase_text(pass, true, after);
+    if (partial == full) {
+      steps_.append(partial);
+      continue;
+    }
+    steps_.open("if constexpr (Full)");
+    steps_.append(full);
+    steps_.close(" else {");
+    steps_.append("  " + partial);
+    steps_.line("}");
+  }
+  steps_.close();
+  steps_.line();
+}
+
+void KernelText::print_range(Writer& out, const tile::Pass& pass, const std::string& step) {
+  const AxisPlan& j = plan_.axis(plan_.kernel.loop);
+  const std::string tile = std::to_string(plan_.kernel.schedule.loop_tile);
+  const std::string extent = plan_.size_text(plan_.kernel.loop->extent());
+  const auto text = [&](Expr e) { return scalar_text(plan_, scope_, e); };
+  const auto bound = [&](const char* name, Expr e, const char* otherwise) {
+    const std::string value = pass.certificate ? std::string("redo ? ") + otherwise + " : " + text(e)
+                                               : text(e);
+    out.line("const i64 " + std::string(name) + " = " + value + ";");
+  };
+  const std::string arguments = "(a, k, t" + grid_text("", plan_.kernel.grid.size()) +
+                                tile_text("") + ", " + j.id + "_lo, " + j.id + "_n);";
+  out.line("const i64 extent = " + extent + ";");
+  bound("live_lo", pass.live.lo, "0");
+  bound("live_hi", pass.live.hi, "extent");
+  out.line("const i64 end = live_hi < extent ? live_hi : extent;");
+  const bool full = !never_full(pass.full);
+  if (full) bound("full_lo", pass.full.lo, "extent"), bound("full_hi", pass.full.hi, "0");
+  out.open("for (i64 " + j.id + "_lo = (live_lo > 0 ? live_lo : 0) / P * P; " + j.id + "_lo < end; " + j.id + "_lo += " + tile + ")");
+  out.line("const i64 " + j.id + "_n = end - " + j.id + "_lo < " + tile + " ? end - " + j.id + "_lo : " + tile + ";");
+  if (full)
+    out.line("if (" + j.id + "_n % P == 0 && " + j.id + "_lo >= full_lo && " + j.id + "_lo + " + j.id + "_n <= full_hi) " + step + "<true, false>" + arguments);
+  else
+    out.line("if (" + j.id + "_n % P == 0) " + step + "<false, false>" + arguments);
+  out.line("else " + step + "<false, true>" + arguments);
+  out.close();
+}
+
+void KernelText::print_pass(PhasePrinter& unit, size_t index) {
+  const tile::Pass& pass = plan_.kernel.passes[index];
+  const bool last = index + 1 == plan_.kernel.passes.size();
+  observed_ = observed(plan_.kernel, index);
+  unit.flush();
+  declare_states(pass);
+  find_log2(pass);
+  const std::string step = plan_.names.fresh("step_" + std::to_string(index));
+  print_step(pass, step);
+  Writer& out = unit.writer();
+  out.line("// pass " + std::to_string(index + 1) + " of " + std::to_string(plan_.kernel.passes.size()));
+  if (pass.certificate) out.open("for (bool redo = false;; redo = true)");
+  print_start(unit, pass);
+  out.open("");
+  print_range(out, pass, step);
+  out.close();
+  add_finals(unit, pass, last && !pass.certificate);
+  if (!pass.certificate) return;
+  unit.flush();
+  print_certificate(unit, pass);
+  out.close();
+}
+
+// A reduction over no elements is the identity, whatever the formula of the final says.
+void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
+                           const ir::StreamPass::Final& f, bool transient) {
+  const ir::Type type = f.body->type;
+  const Expr empty =
+      ir::binary(ir::Op::Le, plan_.kernel.loop->extent(), ir::constant(int64_t{0}));
+  const tile::State* same = nullptr;  // whose array may be overwritten
+  for (const tile::State& s : pass.states) {
+    if (s.axes != f.axes || s.type != type) continue;
+    if (f.body == ir::symbol(s.name, type) && s.op == f.op) {
+      scope_[f.name] = scope_.at(s.name);
+      return;
+    }
+    bool shared = pass.certificate && mentions(pass.certificate, s.name);
+    for (const auto& g : pass.finals) shared |= &g != &f && mentions(g.body, s.name);
+    if (!shared && mentions(f.body, s.name)) same = &s;
+  }
+  Item item;
+  item.name = f.name, item.type = type, item.axes = f.axes;
+  item.body = ir::where(empty, ir::reduce_identity(f.op, type), expand(f.body, scope_));
+  item.array = same ? *scope_.at(same->name).array : plan_.allocate(f.name, type, f.axes);
+  item.keys = {ir::load(f.name, f.axes, type), ir::symbol(f.name, type)};
+  item.transient = transient;
+  unit.add(item);
+  scope_[f.name] = {f.axes, item.array, Expr()};
+}
+
+void KernelText::add_finals(PhasePrinter& unit, const tile::Pass& pass, bool transient) {
+  for (const auto& f : pass.finals) {
+    add_final(unit, pass, f, transient);
+    std::map<std::string, Expr> targets;  // references that are not there yet
+    for (const ir::StreamReference& r : pass.references)
+      if (r.follows == f.name && r.target != f.body)
+        targets[r.name] = ir::symbol(f.name, f.body->type);
+    if (targets.empty()) continue;
+    unit.flush();
+    move(unit, pass, targets, scope_, false);
+  }
+}
+
+void KernelText::print_certificate(PhasePrinter& unit, const tile::Pass& pass) {
+  Writer& out = unit.writer();
+  std::vector<Expr> axes;
+  ir::visit(pass.certificate, [&](Expr n) {
+    if (n->op != ir::Op::Load && n->op != ir::Op::Symbol) return;
+    const auto slot = scope_.find(n->name());
+    if (slot == scope_.end()) return;
+    for (Expr a : slot->second.axes)
+      if (std::find(axes.begin(), axes.end(), a) == axes.end()) axes.push_back(a);
+  });
+  Item item;
+  item.name = "certificate", item.type = ir::Type::Bool, item.axes = axes;
+  item.body = expand(pass.certificate, scope_);
+  item.array = plan_.allocate("certificate", ir::Type::Bool, axes);
+  unit.add(item);
+  unit.flush();
+  out.line("bool certified = true;");
+  std::string at = item.array->base;
+  for (size_t d = 0; d < axes.size(); d++) {
+    const AxisPlan& p = plan_.axis(axes[d]);
+    const std::string n = p.role == Role::Whole ? std::to_string(p.extent) : p.id + "_n";
+    out.open("for (i64 " + p.id + " = 0; " + p.id + " < " + n + "; " + p.id + "++)");
+    at += " + " + p.id + " * " + item.array->strides[d].str();
+  }
+  out.line("certified &= get_mask(" + at + ");");
+  for (size_t d = 0; d < axes.size(); d++) out.close();
+  out.line("if (redo || certified) break;");
+}
+
+}  // namespace flashlight::codegen::cpu
