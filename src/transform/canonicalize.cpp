@@ -204,10 +204,10 @@ Program rename_and_share(const Program& p) {
     for (size_t k = 0; k < c.reduce_axes.size(); ++k)
       names[c.reduce_axes[k]] = d.reduce_axes[k] =
           axis("r" + std::to_string(k), c.reduce_axes[k]->extent());
-    d.body = ir::transform(substitute(c.body, names), [&](Expr e) {
+    d.body = simplify(ir::transform(substitute(c.body, names), [&](Expr e) {
       auto it = e->op == Op::Load ? same.find(e->name()) : same.end();
       return it == same.end() ? e : load(it->second, e->args, e->type);
-    });
+    }));
     auto twin = std::find_if(out.computations.begin(), out.computations.end(), [&](auto& o) {
       return d.op != Reduce::None && o.op == d.op && o.axes == d.axes &&
              o.reduce_axes == d.reduce_axes && o.body == d.body;

@@ -43,15 +43,27 @@ std::string call(const std::string& name, Expr e) {
 }
 
 std::string infix(Expr e, const Infix& row, int outer) {
-  // The right side of - and / binds tighter, so that a - (b - c) keeps its parentheses. Equal
-  // comparisons never nest without them.
-  const int right = row.op == Op::Add || row.op == Op::Mul ? row.level : row.level + 1;
+  const bool plain = e->args[1]->op == row.op;  // a + (b + c), but a - (b - c), a * (b / c)
+  const int right = (row.op == Op::Add || (row.op == Op::Mul && plain)) ? row.level : row.level + 1;
   const std::string out =
       text(e->args[0], row.level) + row.text + text(e->args[1], right);
   return row.level < outer ? "(" + out + ")" : out;
 }
 
+// x * x * x as a power of x.
+int exponent(Expr e, Expr* base) {
+  *base = e;
+  if (e->op != Op::Mul) return 1;
+  Expr left, right;
+  const int a = exponent(e->args[0], &left), b = exponent(e->args[1], &right);
+  if (left != right) return 1;
+  *base = left;
+  return a + b;
+}
+
 std::string text(Expr e, int outer) {
+  Expr base;
+  if (const int n = exponent(e, &base); n > 1) return text(base, kTight) + "^" + std::to_string(n);
   for (const Infix& row : kInfix)
     if (row.op == e->op) return infix(e, row, outer);
   switch (e->op) {

@@ -15,6 +15,9 @@ using namespace ir;
 
 /// An inner axis longer than this is no part of a tile.
 constexpr double kLongestInner = 1024;
+/// A pair without a batch axis may be two layers of a perceptron (four times as wide inside), which
+/// the host's matrix products do as well as we can.
+constexpr double kWide = 4;
 /// Below this many elements in all, one kernel in place of several is the gain.
 constexpr double kSmall = 1 << 17;
 
@@ -27,7 +30,7 @@ bool worthwhile(const Graph& graph, const Candidate& c) {
   double paired = graph.elements(c.seed.name);
   double operands = graph.elements(c.seed.a) + graph.elements(c.seed.b);
   if (c.seed.batched) return c.grown.normalised || paired >= operands;
-  return paired >= 2.5 * operands || (c.grown.normalised && paired + operands <= kSmall);
+  return paired >= kWide * operands || (c.grown.normalised && paired + operands <= kSmall);
 }
 
 Program extract(const Program& whole, const Graph& graph, const std::set<std::string>& region) {
@@ -101,7 +104,8 @@ Discovery discover(const Program& program) {
     }
     try {
       out.regions.push_back(legalise(program, graph, c.grown.core));
-      taken.insert(c.grown.core.begin(), c.grown.core.end());
+      for (const std::string& n : c.grown.core)  // pointwise values (masks) may be made twice
+        if (program.computation(n)->op != Reduce::None) taken.insert(n);
     } catch (const Refused& r) {
       out.left.push_back({r.node(), r.reason()});
     }

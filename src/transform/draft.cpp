@@ -68,19 +68,27 @@ void Draft::finish(const std::string& name, Expr value) {
   pass_.finals.emplace_back(name, value);
 }
 
-std::optional<Expr> Draft::target(Expr e) const {
+Expr Draft::over_states(Expr e) const {
   ir::Substitution map;
-  for (Expr s : ir::symbols_of(e)) {
-    if (const Expr value = final_of(s->name())) {
-      const auto inner = target(value);
-      if (!inner) return std::nullopt;
-      map[s] = *inner;
-    } else if (const State* state = find_state(s->name())) {
-      if (!state->references.empty() || !ir::is_float(s->type)) return std::nullopt;
-      if (state->op == Reduce::Sum) map[s] = s / ir::symbol("share", s->type);
-    }
-  }
+  for (Expr s : ir::symbols_of(e))
+    if (const Expr value = final_of(s->name())) map[s] = over_states(value);
   return ir::substitute(e, map);
+}
+
+std::optional<Expr> Draft::target(Expr e) const {
+  e = over_states(e);
+  ir::Substitution whole;
+  bool counts = false;
+  for (Expr s : ir::symbols_of(e)) {
+    const State* state = find_state(s->name());
+    if (!state) continue;
+    if (!state->references.empty()) return std::nullopt;
+    if (state->op != Reduce::Sum) continue;
+    counts |= !ir::is_float(s->type);
+    if (ir::is_float(s->type)) whole[s] = s / ir::symbol("share", s->type);
+  }
+  // Beside a count of what was seen, a sum so far needs no extrapolation.
+  return counts ? e : ir::substitute(e, whole);
 }
 
 Expr Draft::named(Expr e) {
@@ -92,40 +100,49 @@ Expr Draft::named(Expr e) {
   return ir::symbol(name, e->type);
 }
 
-Expr Draft::name_of(Expr state, Expr known) {
-  for (Expr s : ir::symbols_of(known))
-    if (final_of(s->name()) == state) return s;
-  return named(state);
+// element = scale * body, so that the peak of one is that of the other.
+std::optional<Term> Draft::scale_to(const State& s, const Sum& element,
+                                    const std::vector<Expr>& conditions) const {
+  const bool least = s.op == Reduce::Min;
+  if (!s.references.empty() || !(least || s.op == Reduce::Max)) return std::nullopt;
+  const auto scale = ratio(element, expand(under(s.body, conditions)));
+  if (!scale) return std::nullopt;
+  for (const auto& [f, p] : scale->factors)
+    if (ir::uses_any(f, leaves_)) return std::nullopt;
+  const Term direction = multiply(*scale, Term{least ? -1.0 : 1.0, {}});
+  if (signs_.of(direction) != Sign::Positive) return std::nullopt;
+  return scale;
 }
 
-std::optional<Peak> Draft::match(Expr element, const std::vector<Expr>& conditions, Expr known) {
-  const Sum wanted = expand(under(element, conditions));
-  for (const State& s : pass_.states) {
-    const bool least = s.op == Reduce::Min;
-    if (!s.references.empty() || !(least || s.op == Reduce::Max)) continue;
-    const auto scale = ratio(wanted, expand(under(s.body, conditions)));
-    if (!scale) continue;
-    bool constant = true;
-    for (const auto& [f, p] : scale->factors) constant &= !ir::uses_any(f, leaves_);
-    const Term direction = multiply(*scale, Term{least ? -1.0 : 1.0, {}});
-    if (!constant || signs_.of(direction) != Sign::Positive) continue;
-    return Peak{name_of(ir::symbol(s.name, s.body->type), known), *scale};
+std::optional<Peak> Draft::subtracted(Expr element, const std::vector<Expr>& conditions,
+                                      Expr known) const {
+  const Sum elements = expand(under(element, conditions)), value = expand(known);
+  for (Expr name : ir::symbols_of(known)) {
+    const Expr final = final_of(name->name());
+    const State* state = final && final->op == Op::Symbol ? find_state(final->name()) : nullptr;
+    if (!state) continue;
+    const auto scale = scale_to(*state, elements, conditions);
+    if (scale && equal(value, {multiply(*scale, atom(name))})) return Peak{name, *scale};
   }
   return std::nullopt;
 }
 
-Peak Draft::peak(Expr element, const std::vector<Expr>& conditions, Expr known) {
-  if (const auto found = match(element, conditions, known)) return *found;
+std::optional<Peak> Draft::own_peak(Expr element, const std::vector<Expr>& conditions,
+                                    Expr known) const {
+  if (const auto peak = subtracted(element, conditions, known)) return peak;
+  // The largest of all elements bounds those that a mask leaves.
   const Expr lowest = ir::reduce_identity(Reduce::Max, element->type);
-  if (element->op == Op::Where && element->args[2] == lowest) {
-    // The largest of all elements bounds those that a mask leaves. As far below it as in eager's
-    // own expression, provided that eager subtracts the same.
-    const size_t before = pass_.finals.size();
-    const auto loose = match(element->args[1], conditions, known);
-    if (loose && before == pass_.finals.size() &&
-        equal(expand(known), {multiply(loose->scale, atom(loose->name))}))
-      return *loose;
-  }
+  if (element->op != Op::Where || element->args[2] != lowest) return std::nullopt;
+  return subtracted(element->args[1], conditions, known);
+}
+
+Peak Draft::peak(Expr element, const std::vector<Expr>& conditions, Expr known) {
+  if (const auto own = own_peak(element, conditions, known)) return *own;
+  const Sum elements = expand(under(element, conditions));
+  for (const State& s : pass_.states)
+    if (const auto scale = scale_to(s, elements, conditions))
+      return {named(ir::symbol(s.name, s.body->type)), *scale};
+  const Expr lowest = ir::reduce_identity(Reduce::Max, element->type);
   Expr body = element;
   for (Expr c : conditions) body = ir::where(c, body, lowest);
   return {named(state(Reduce::Max, body)), Term{}};

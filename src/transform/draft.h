@@ -37,8 +37,12 @@ class Draft {
   std::optional<ir::Expr> target(ir::Expr e) const;
   /// The name of a reduction whose value is `e`; an auxiliary one if need be.
   ir::Expr named(ir::Expr e);
-  /// What bounds the elements where `conditions` hold. Prefers a name in `known`, the value that
-  /// eager subtracts; makes a state if there is none.
+  /// The peak of the elements where `conditions` hold if it is what eager subtracts, `known`: then
+  /// eager's own value is bounded, and underflows where ours does.
+  std::optional<Peak> own_peak(ir::Expr element, const std::vector<ir::Expr>& conditions,
+                               ir::Expr known) const;
+  /// The peak of the elements where `conditions` hold; eager's own if it is one. Makes a state if
+  /// there is none.
   Peak peak(ir::Expr element, const std::vector<ir::Expr>& conditions, ir::Expr known);
   /// The reference that follows `name`.
   ir::Expr reference(ir::Expr name, ir::Expr target, ir::Expr start);
@@ -47,9 +51,11 @@ class Draft {
   std::string fresh(const std::string& stem);
   const State* find_state(const std::string& name) const;
   ir::Expr final_of(const std::string& name) const;
-  ir::Expr name_of(ir::Expr state, ir::Expr known);
-  std::optional<Peak> match(ir::Expr element, const std::vector<ir::Expr>& conditions,
-                            ir::Expr known);
+  ir::Expr over_states(ir::Expr e) const;
+  std::optional<Term> scale_to(const State& s, const Sum& element,
+                               const std::vector<ir::Expr>& conditions) const;
+  std::optional<Peak> subtracted(ir::Expr element, const std::vector<ir::Expr>& conditions,
+                                 ir::Expr known) const;
 
   std::vector<ir::Expr> leaves_;
   Signs signs_;

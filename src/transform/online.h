@@ -22,6 +22,13 @@ struct Reduction {
 };
 
 /// value = op_j body(j, references), exact for any value of the references.
+///
+/// Per block of the loop, in this order: add the block to the states without references; take each
+/// reference to its target; move what the states with references held *before* this block; add the
+/// block to them. Two rules stand in for guards in the expressions:
+///   - while a reference equals an infinite `start`, no live element was seen: states that use it
+///     are left alone (their value is 0), and r == r' never moves anything;
+///   - in a move, a factor times a state that is 0 is 0, whatever the factor.
 struct State {
   std::string name;
   ir::Reduce op;
@@ -34,17 +41,18 @@ struct State {
 /// Stands for a reduction inside the loop; follows it so that bodies stay bounded.
 struct Reference {
   std::string name;
-  std::string follows;  // the reduction whose true value it takes when the loop ends
+  std::string follows;  // the final whose true value it takes when the loop ends
   ir::Expr target;      // where it should be by now: over Symbols of states without references and
-                        // Symbol "share" (seen part of the loop, in (0, 1]). Null: it stays put
-  ir::Expr start;       // value before the first element (a reduction's identity, or a constant)
+                        // Symbol "share" (seen part of the loop, in (0, 1])
+  ir::Expr start;       // value before the first element; infinite, or any constant
 };
 
 struct Pass {
   std::vector<State> states;
   std::vector<Reference> references;
-  /// In order: a reduction's name and its value over states (taken to the true references),
-  /// reductions named earlier, and references by their reduction's name.
+  /// In order: a name and its value over states, finals before it and constants. A state stands for
+  /// its value at the true references, which are finals before it. Beside the reductions there are
+  /// auxiliary ones that references follow (h0 = max(m, 0)).
   std::vector<std::pair<std::string, ir::Expr>> finals;
 };
 

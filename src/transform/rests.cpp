@@ -57,6 +57,7 @@ class Rest {
 
   bool build(const Term& term) {
     split(term);
+    if (!combine()) return false;
     for (const auto& [place, p] : found_)
       if (!stand_in(*place, p)) return false;
     for (const auto& [place, p] : found_)
@@ -100,6 +101,89 @@ class Rest {
     }
   }
 
+  // exp(a) exp(b), each at its own peak, may underflow everywhere though eager's does not: unless
+  // eager subtracts those peaks itself, it is exp(a + b) that must be at its peak.
+  bool combine() {
+    const Place* host = nullptr;
+    bool own = true;
+    int places = 0;
+    for (const auto& [place, p] : found_) {
+      if (place->kind == Place::Kind::Centred) continue;
+      ++places;
+      if (place->kind == Place::Kind::Homogeneous) {
+        if (host || (p != 1 && found_.size() > 1)) return false;
+        host = place;
+      } else {
+        own = own && p > 0 &&
+              draft_.own_peak(place->element, conditions_, place->known).has_value();
+      }
+    }
+    if (places == 0 || (own && (!host || places == 1))) return true;
+    return gather(host);
+  }
+
+  // All exponentials in one place, inside of `host` if there is one.
+  bool gather(const Place* host) {
+    Place all;
+    Sum element, known;
+    if (host) {
+      all = *host;
+      add(known, {atom(host->known)});
+    }
+    const auto take = [&](Op op, Expr e, Expr k, double p) {
+      Op& base = host ? all.base : all.op;
+      const bool fits = !all.symbol || base == op;
+      base = op;
+      add(element, {atom(e)}, Term{p, {}});
+      if (k) add(known, {atom(k)}, Term{p, {}});
+      return fits;
+    };
+    std::vector<std::pair<const Place*, double>> others;
+    for (const auto& [place, p] : found_) {
+      if (place->kind == Place::Kind::Exponential) {
+        if (!take(place->op, place->element, place->known, p)) return false;
+        all.symbol = place->symbol;
+      } else if (place != host) {
+        others.emplace_back(place, p);
+      }
+    }
+    std::erase_if(still_, [&](const auto& f) {
+      const bool fits = f.first->op == (host ? all.base : all.op);
+      if (fits) take(f.first->op, f.first->args[0], {}, f.second);
+      return fits;
+    });
+    const double power = host ? host_power(host) : 1;
+    all.known = to_expr(known, all.symbol->type);
+    if (host) {
+      raise(all, element);
+    } else {
+      all.kind = Place::Kind::Exponential;
+      all.element = to_expr(element, all.symbol->type);
+    }
+    combined_ = std::move(all);
+    found_ = std::move(others);
+    found_.emplace(found_.begin(), &combined_, power);
+    return true;
+  }
+
+  double host_power(const Place* host) const {
+    for (const auto& [place, p] : found_)
+      if (place == host) return p;
+    return 1;
+  }
+
+  // max(a, b) exp(e) = max(a exp(e), b exp(e))
+  static void raise(Place& place, const Sum& element) {
+    if (element.empty()) return;
+    for (auto& sum : place.parts) {
+      for (Place::Part& part : sum) {
+        Sum exponent = element;
+        if (part.exponent) add(exponent, {atom(part.exponent)});
+        part.exponent = to_expr(exponent, place.symbol->type);
+      }
+    }
+  }
+
   bool stand_in(const Place& place, double p) {
     switch (place.kind) {
       case Place::Kind::Exponential:
@@ -126,8 +210,11 @@ class Rest {
     Sum left = expand(bound(peak.name));
     add(left, expand(known), Term{-1, {}});
     // Where eager subtracts just this bound, its own expression is kept.
-    Expr argument = ir::substitute(signed_(place.written), {{peak.name, r}});
-    if (!left.empty() || places_.waits(argument)) argument = element - bound(r);
+    Expr argument = element - bound(r);
+    if (left.empty() && place.written) {
+      const Expr written = ir::substitute(signed_(place.written), {{peak.name, r}});
+      if (!places_.waits(written)) argument = written;
+    }
     const Expr step = bound(r - moved(r));
     moving_.push_back({ir::unary(place.op, argument), std::fabs(p), r->name(),
                        ir::unary(place.op, step)});
@@ -310,6 +397,7 @@ class Rest {
   std::vector<Expr> conditions_;
   std::vector<std::pair<Expr, double>> still_;
   std::vector<std::pair<const Place*, double>> found_;
+  Place combined_;
   std::vector<Moving> moving_;
 };
 

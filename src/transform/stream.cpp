@@ -325,6 +325,8 @@ Program given(const Program& p, const std::vector<std::string>& names) {
 void stream_into(std::vector<Stream>& out, const Program& p) {
   Frame frame = make_frame(p);
   std::vector<std::string> stats = columns(frame);
+  for (const std::string& n : stats)
+    if (!p.computation(n)) throw Refused(n, "is needed per row and per column at once");
   if (!stats.empty()) {
     stream_into(out, canonicalize(only(p, stats)));
     stream_into(out, given(p, stats));

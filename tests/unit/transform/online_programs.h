@@ -102,6 +102,8 @@ inline std::vector<Program> more_programs() {
   const Expr tx = t * x;
   const Expr safe = ir::where(f(Op::Eq, f(Op::Abs, m), f(Op::Neg, lowest)), num(0), m);
   const Expr lse = m + log_(l);
+  const Expr sink = f(Op::Max, m, t);
+  const Expr average = var("s") / ir::cast(ir::symbol("n"), ir::Type::F64);
   return {
       {"sigmoid", {sum_of("o", f(Op::Sigmoid, x) * v)}, 1, 1},
       {"squared relu", {sum_of("o", relu(x) * relu(x) * v)}, 1, 1},
@@ -142,6 +144,23 @@ inline std::vector<Program> more_programs() {
       {"base two", {max_of("m", x), sum_of("l", f(Op::Exp2, x - m)),
                     sum_of("o", f(Op::Exp2, x - m) / l * v)}, 1, 3},
       {"root of a softmax", soft() + Reductions{sum_of("o", f(Op::Sqrt, p) * v)}, 1, 3},
+      {"a sink beside the keys",
+       {max_of("m", x), sum_of("l", exp_(x - sink)),
+        sum_of("o", exp_(x - sink) / (l + exp_(t - sink)) * v)}, 1, 3},
+      {"off by one, divided inside",
+       soft() + Reductions{sum_of("o", exp_(x - m) / (l + exp_(f(Op::Neg, m))) * v)}, 1, 3},
+      {"zero where no key is live",
+       Reductions{{"some", Reduce::Any, c}} + soft(live) +
+           Reductions{sum_of("o", ir::where(f(Op::Not, ir::symbol("some", ir::Type::Bool)),
+                                            num(0), exp_(live - m) / l) * v)}, 1, 4},
+      {"mask before exp", {max_of("m", live), sum_of("l", exp_(ir::where(c, x - m, lowest)))}, 1, 2},
+      {"mean by a count",
+       {sum_of("s", ir::where(c, x, num(0))),
+        sum_of("n", ir::where(c, ir::constant(int64_t{1}), ir::constant(int64_t{0}))),
+        sum_of("var", ir::where(c, f(Op::Pow, x - average, num(2)), num(0)))}, 1, 5},
+      {"scaled after a mask",
+       {max_of("m", live * num(0.5)), sum_of("l", exp_(live * num(0.5) - m)),
+        sum_of("o", exp_(live * num(0.5) - m) / l * v)}, 1, 3},
       {"distance of two softmaxes",
        soft() + soft(y, m2, l2) + Reductions{sum_of("o", (p - q) * (p - q))}, 2, 0},
       {"ties with the largest",

@@ -4,6 +4,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
@@ -23,7 +24,7 @@ using transform::State;
 using Env = std::map<std::string, double>;
 using Columns = std::map<std::string, std::vector<double>>;  // leaf -> its elements
 
-/// `lenient`: 0 times anything is 0, the rule for states that move.
+/// `lenient`: a factor times a state (NAME@..) that is 0 is 0, the rule of a move.
 inline double value_of(Expr e, const Env& env, bool lenient = false) {
   const auto arg = [&](int i) { return value_of(e->args[i], env, lenient); };
   switch (e->op) {
@@ -42,7 +43,9 @@ inline double value_of(Expr e, const Env& env, bool lenient = false) {
       break;
   }
   const double a = arg(0), b = e->args.size() > 1 ? arg(1) : 0;
-  if (lenient && e->op == Op::Mul && (a == 0 || b == 0)) return 0;
+  const bool state = e->op == Op::Mul && e->args[1]->op == Op::Symbol &&
+                     e->args[1]->name().find('@') != std::string::npos;
+  if (lenient && state && b == 0) return 0;
   return ir::op_value(e->op, a, b);
 }
 
@@ -145,9 +148,13 @@ class Runner {
     return value_of(transform::moved_state(pass_, s, "@"), env, /*lenient=*/true);
   }
 
-  bool alive(const State& s, const Env& references) const {
-    for (const auto& r : s.references)
-      if (!std::isfinite(references.at(r))) return false;
+  bool alive(const State& s, const Env& at) const {
+    for (const auto& r : pass_.references) {
+      const double start = ir::const_value(r.start);
+      const bool used = std::find(s.references.begin(), s.references.end(), r.name) !=
+                        s.references.end();
+      if (used && std::isinf(start) && at.at(r.name) == start) return false;
+    }
     return true;
   }
 
@@ -162,8 +169,7 @@ class Runner {
     env["share"] = part.seen;
     Env next = part.references;
     for (const auto& r : pass_.references) {
-      const double target = value_of(r.target, env);
-      if (std::isfinite(target)) next[r.name] = target;
+      next[r.name] = value_of(r.target, env);
     }
     for (const State& s : pass_.states)  // what was seen before this block, hence part.states
       if (!s.references.empty()) states[s.name] = moved(part, s, next);

@@ -84,6 +84,25 @@ TEST_P(Online, StaysFiniteWhereTheDefinitionDoes) {
   expect_same(GetParam(), steep_data(-20), 1e-7);
 }
 
+// What eager makes of elements that are not finite: NaN stays NaN, and a row without a live element
+// is NaN where the program divides by its sum.
+TEST_P(Online, KeepsNaN) {
+  Columns poisoned = normal_data();
+  poisoned["x"][50] = NAN;
+  poisoned["c"][50] = 1;
+  Columns dead = normal_data();
+  dead["c"].assign(dead["c"].size(), 0);
+  for (const Columns& data : {poisoned, dead}) {
+    const auto passes = make_online(GetParam().reductions, kLeaves);
+    const std::string last = GetParam().reductions.back().name;
+    const double got = run_online(passes, data, kConstants, kN).at(last);
+    const double want = run_definition(GetParam().reductions, data, kConstants, kN).at(last);
+    if (std::isnan(want)) {
+      EXPECT_TRUE(std::isnan(got)) << got << "\n" << describe(passes);
+    }
+  }
+}
+
 std::string test_name(const testing::TestParamInfo<Program>& info) {
   std::string out = info.param.name;
   std::replace_if(out.begin(), out.end(), [](char ch) { return !std::isalnum(ch); }, '_');

@@ -1,0 +1,73 @@
+#include "transform/discover.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/programs.h"
+
+namespace flashlight {
+namespace {
+
+transform::Discovery discover(const std::string& text) {
+  return transform::discover(ir::parse(text));
+}
+
+TEST(Discover, TakesAttentionFromViewToHeadMergeAsOneRegion) {
+  auto d = discover(test::kCausalAttention);
+  ASSERT_EQ(d.regions.size(), 1u);
+  EXPECT_TRUE(d.left.empty());
+  const ir::Program& p = d.regions[0].program;
+  ASSERT_EQ(p.outputs.size(), 1u);
+  EXPECT_EQ(p.outputs[0].name, "om");
+  for (const ir::Input& i : p.inputs) EXPECT_EQ(i.shape.size(), 3u);  // q, k, v as they lie
+}
+
+TEST(Discover, ProjectionsAroundAttentionStayOutside) {
+  std::string text = test::kCausalAttention;
+  text.replace(text.find("input q : f32[B, S, 12]"), 23,
+               "input x : f32[B, S, 12]\ninput w : f32[12, 12]");
+  text.insert(text.find("compute qh"),
+              "compute q[b:B, i:S, f:12] : f32 = sum[e:12] x[b,i,e]*w[f,e]\n");
+  text.replace(text.find("output om"), 9,
+               "compute y[b:B, i:S, f:12] : f32 = sum[e:12] om[b,i,e]*w[f,e]\noutput y");
+  auto d = discover(text);
+  ASSERT_EQ(d.regions.size(), 1u);
+  const auto& names = d.regions[0].computations;
+  EXPECT_EQ(std::count(names.begin(), names.end(), "q"), 0);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "y"), 0);
+}
+
+TEST(Discover, ScoresThatTheCallerWantsAreNotTaken) {
+  std::string text = test::kCausalAttention;
+  auto d = discover(text + "output p\n");
+  EXPECT_TRUE(d.regions.empty());
+  ASSERT_FALSE(d.left.empty());
+  EXPECT_EQ(d.left[0].computation, "p");
+}
+
+TEST(Discover, APerceptronIsLeftAlone) {
+  auto d = discover(
+      "symbol N = 512\ninput x : f32[N, 64]\ninput w : f32[256, 64]\ninput u : f32[64, 256]\n"
+      "compute h[i:N, f:256] : f32 = sum[e:64] x[i,e]*w[f,e]\n"
+      "compute r[i:N, f:256] : f32 = max(h[i,f], 0.0)\n"
+      "compute y[i:N, e:64] : f32 = sum[f:256] r[i,f]*u[e,f]\noutput y\n");
+  EXPECT_TRUE(d.regions.empty());
+}
+
+TEST(Discover, AMaskMadeOnceIsRemadeInEveryLayer) {
+  auto layer = [](const std::string& n) {
+    return "compute s" + n + "[h:2, i:S, j:S] : f32 = sum[d:4] q[h,i,d]*k[h,j,d] + mask[i,j]\n" +
+           "compute m" + n + "[h:2, i:S] : f32 = max[j:S] s" + n + "[h,i,j]\n" +
+           "compute l" + n + "[h:2, i:S] : f32 = sum[j:S] exp(s" + n + "[h,i,j] - m" + n +
+           "[h,i])\noutput l" + n + "\n";
+  };
+  auto d = discover(
+      "symbol S = 32\ninput q : f32[2, S, 4]\ninput k : f32[2, S, 4]\n"
+      "compute mask[i:S, j:S] : f32 = where(j <= i, 0.0, -1e9)\n" + layer("1") + layer("2"));
+  ASSERT_EQ(d.regions.size(), 2u);
+  for (const auto& r : d.regions) EXPECT_EQ(r.program.inputs.size(), 2u);  // q and k, no mask
+}
+
+}  // namespace
+}  // namespace flashlight
