@@ -33,7 +33,7 @@ unit: $(BUILD)/build.ninja  ## The fast C++ tests: no compiler and no GPU at run
 	ctest --test-dir $(BUILD) --output-on-failure -j$(JOBS) -L unit
 
 bench: $(VENV)/.package  ## Measure against eager, torch.compile, SDPA and FlexAttention
-	python bench/run.py
+	python -m bench.run
 
 lint: $(VENV)/.requirements  ## What pre-commit runs, on all files
 	python -m tools.lint

@@ -130,15 +130,14 @@ def test_two_processes_at_once(tmp_path):
 
 
 def test_mask_of_the_wrong_shape():
-    """The error is eager's own."""
+    """An error as in eager, and it names the length that does not fit."""
     case = CASES["additive_mask"]
     q, k, v, bias = case.make(H=2, S=40, D=16)
     args = (q, k, v, bias[..., :31])
-    with pytest.raises(RuntimeError) as expected:
+    with pytest.raises(RuntimeError, match=r"\b31\b"):
         case.fn(*args)
-    with pytest.raises(Exception) as got:
+    with pytest.raises(RuntimeError, match=r"\b31\b"):
         backend.compiled(case.fn)(*args)
-    assert "must match" in str(expected.value) and "must match" in str(got.value)
 
 
 def test_another_mask_of_the_wrong_shape_after_a_right_one():
@@ -146,7 +145,7 @@ def test_another_mask_of_the_wrong_shape_after_a_right_one():
     q, k, v, mask = case.make(H=2, S=40, D=16)
     fn = backend.compiled(case.fn, dynamic=True)
     oracle.check(fn(q, k, v, mask), case.fn, (q, k, v, mask), length=40)
-    with pytest.raises(Exception, match="must match|shape|size|expand"):
+    with pytest.raises(RuntimeError, match=r"\b31\b|s\d+"):
         fn(q, k, v, mask[..., :31])
 
 
