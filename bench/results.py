@@ -24,15 +24,11 @@ COLUMNS = (
 def rows(problems: list[Problem]):
     for problem in problems:
         sizes = " ".join(f"{key}{value}" for key, value in problem.sizes.items())
+        dtype = str(problem.dtype).removeprefix("torch.")
         for system, times in problem.times.items():
             error, counts = problem.errors[system]
-            middle, best = statistics.median(times), min(times)
-            yield (problem.name, sizes, str(problem.dtype)[6:], system, f"{middle:.4f}") + (
-                f"{best:.4f}",
-                len(times),
-                f"{error:.2e}",
-                counts,
-            )
+            figures = [f"{statistics.median(times):.4f}", f"{min(times):.4f}", len(times)]
+            yield [problem.name, sizes, dtype, system, *figures, f"{error:.2e}", counts]
 
 
 def write_csv(path: Path, problems: list[Problem], facts: dict[str, str]) -> None:

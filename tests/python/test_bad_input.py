@@ -149,6 +149,7 @@ def test_another_mask_of_the_wrong_shape_after_a_right_one():
         fn(q, k, v, mask[..., :31])
 
 
+@pytest.mark.filterwarnings("default:flashlight")
 def test_complex_scores():
     """A dtype that we do not compile stays with the host compiler."""
 
@@ -161,6 +162,7 @@ def test_complex_scores():
     torch.testing.assert_close(got, attention(q, k, v), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("default:flashlight")
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.int8, torch.int64], ids=str)
 def test_inputs_that_are_cast_first(dtype):
     def attention(q, k, v):
@@ -173,6 +175,7 @@ def test_inputs_that_are_cast_first(dtype):
     oracle.check_one(got, want, exact, length=40)
 
 
+@pytest.mark.filterwarnings("default:flashlight")
 def test_integer_scores():
     def attention(q, k):
         return (q @ k.transpose(-2, -1)).amax(-1)
