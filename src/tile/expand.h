@@ -1,0 +1,10 @@
+// Inline statements put in place. Private to src/tile.
+#pragma once
+#include "tile/kernel.h"
+
+namespace flashlight::tile {
+
+/// The same kernel without Inline statements: their bodies stand where they were loaded.
+Kernel without_inline(Kernel kernel);
+
+}  // namespace flashlight::tile
