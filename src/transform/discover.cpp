@@ -36,15 +36,17 @@ bool worthwhile(const Graph& graph, const Candidate& c) {
 Program extract(const Program& whole, const Graph& graph, const std::set<std::string>& region) {
   Program p;
   p.symbols = whole.symbols;
-  std::set<std::string> read;
+  std::set<std::string> read, results;  // results: what a user outside cannot remake pointwise
   for (const Computation& c : whole.computations) {
     if (!region.count(c.name)) continue;
     for (const std::string& n : names_loaded(c.body))
       if (!region.count(n)) read.insert(n);
     p.computations.push_back(c);
-    bool outside = graph.is_output(c.name);
+    bool result = c.op != Reduce::None, outside = graph.is_output(c.name);
+    for (Expr l : graph.loads(c.name)) result = result || results.count(l->name());
+    if (result) results.insert(c.name);
     for (const std::string& u : graph.users(c.name)) outside = outside || !region.count(u);
-    if (outside) p.outputs.push_back({c.name, {}});
+    if (outside && result) p.outputs.push_back({c.name, {}});
   }
   for (const Input& i : whole.inputs)
     if (read.count(i.name)) p.inputs.push_back(i);

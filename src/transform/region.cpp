@@ -98,6 +98,7 @@ class Growth {
       tags_[c.name] = t;
       wide_.insert(c.name);
     }
+    grown_ = wide_;
   }
 
   /// Operands that have both axes are made inside, if that is possible.
@@ -129,12 +130,14 @@ class Growth {
     return c.op != Reduce::None || feeds_on_paired;
   }
 
+  /// Reductions that end what was grown. What was only taken in as an operand may have users of
+  /// its own elsewhere: it is made twice.
   void ends() {
     out_.core = wide_;
     for (const Computation& c : program_.computations) {
       if (wide_.count(c.name)) continue;
       for (Expr l : graph_.loads(c.name))
-        if (wide_.count(l->name())) out_.core.insert(c.name);
+        if (grown_.count(l->name())) out_.core.insert(c.name);
     }
   }
 
@@ -151,7 +154,7 @@ class Growth {
       if (c.op != Reduce::None && !find_seed(graph_, c)) reductions.insert(n);
       bool outside = graph_.is_output(n);
       for (const std::string& u : graph_.users(n)) outside = outside || !out_.core.count(u);
-      if (outside && wide_.count(n)) refuse(n, "a score-sized value is used outside");
+      if (outside && grown_.count(n)) refuse(n, "a score-sized value is used outside");
     }
     if (out_.core.size() == wide_.size()) refuse(*wide_.begin(), "nothing reduces it");
     for (const std::string& n : graph_.descendants(reductions))
@@ -165,7 +168,8 @@ class Growth {
   const Graph& graph_;
   const Program& program_;
   Tags tags_;
-  std::set<std::string> wide_;
+  std::set<std::string> wide_;   // have both axes
+  std::set<std::string> grown_;  // those that depend on the seed
   Grown out_;
 };
 
