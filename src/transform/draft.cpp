@@ -26,7 +26,7 @@ Expr under(Expr e, const std::vector<Expr>& conditions) {
 Scope Draft::scope() const {
   Scope out{leaves_, {}, signs_, {}};
   for (const auto& [name, value] : pass_.finals) out.live.insert(name);
-  out.follows = [this](Expr e) { return target(e).has_value(); };
+  out.lies_among = [this](Expr e, const Sum& elements) { return lies_among(e, elements); };
   return out;
 }
 

@@ -35,6 +35,10 @@ class Draft {
   /// `e`, over reductions of this pass, as it stands inside the loop: sums are extrapolated. nullopt
   /// if that takes a state that has references itself.
   std::optional<ir::Expr> target(ir::Expr e) const;
+  /// Is `e`, over reductions, a largest, smallest or mean of a part of these elements?
+  bool lies_among(ir::Expr e, const Sum& elements) const;
+  /// Is `e` at least abs(element), for every element seen so far?
+  bool dominates(ir::Expr e, ir::Expr element) const;
   /// The name of a reduction whose value is `e`; an auxiliary one if need be.
   ir::Expr named(ir::Expr e);
   /// The peak of the elements where `conditions` hold if it is what eager subtracts, `known`: then
@@ -52,6 +56,10 @@ class Draft {
   const State* find_state(const std::string& name) const;
   ir::Expr final_of(const std::string& name) const;
   ir::Expr over_states(ir::Expr e) const;
+  const State* state_of(ir::Expr e) const;
+  std::optional<Sum> location(ir::Expr e) const;
+  bool is_count(ir::Expr e) const;
+  std::optional<Sum> mean(ir::Expr e) const;
   std::optional<Term> scale_to(const State& s, const Sum& element,
                                const std::vector<ir::Expr>& conditions) const;
   std::optional<Peak> subtracted(ir::Expr element, const std::vector<ir::Expr>& conditions,

@@ -183,17 +183,22 @@ void Places::collect(Expr e, double sign, Addends& out) {
 Sum Places::addition(Expr e) {
   Addends addends;
   collect(e, 1, addends);
-  Sum out, element, known, far;
+  Sum out, element, known, far, elements;
   for (const auto& [sign, a] : addends) {
     if (mixed(a)) {
       add(out, sum_of(a), Term{sign, {}});
     } else if (varies(a)) {
       add(element, {atom(a)}, Term{sign, {}});
-    } else if (waits(a) && centre_ && scope_.follows(a)) {
-      add(known, {atom(a)}, Term{-sign, {}});
-    } else {
-      add(far, unmixed(a), Term{sign, {}});
+      add(elements, expand(a), Term{sign, {}});
     }
+  }
+  for (const auto& [sign, a] : addends) {
+    if (varies(a)) continue;
+    const Expr subtracted = sign < 0 ? a : ir::unary(Op::Neg, a);
+    if (waits(a) && centre_ && scope_.lies_among(subtracted, elements))
+      add(known, {atom(a)}, Term{-sign, {}});
+    else
+      add(far, unmixed(a), Term{sign, {}});
   }
   if (element.empty() || known.empty()) {
     add(out, element);

@@ -40,7 +40,9 @@ struct Scope {
   std::vector<ir::Expr> leaves;
   std::set<std::string> live;  // reductions of this pass: not known before the loop ends
   Signs signs;
-  std::function<bool(ir::Expr)> follows;  // can a reference follow this value inside the loop?
+  /// Does this value, over reductions, lie among the elements (a sum over leaves), and inside the
+  /// loop already among those seen? Then element - value is as large as eager's, or smaller.
+  std::function<bool(ir::Expr, const Sum&)> lies_among;
 };
 
 class Places {

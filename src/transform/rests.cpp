@@ -300,10 +300,10 @@ class Rest {
     for (auto& [d, q] : coefficient_.factors) {
       if (q > -2 || !places_.waits(d) || d->type == Type::Bool) continue;
       const auto target = draft_.target(d);
-      if (!target || places_.signs().of(d) == Sign::Unknown) continue;
+      if (!target) continue;
       for (auto& [x, p] : still_) {
         const double k = std::min(p, -q);
-        if (k < 2) continue;
+        if (k < 2 || !draft_.dominates(d, x)) continue;
         const Expr name = draft_.named(d);
         const Expr one = ir::constant(1.0, d->type), zero = ir::constant(0.0, d->type);
         const Expr positive = ir::where(ir::binary(Op::Gt, *target, zero), *target, one);

@@ -11,6 +11,8 @@
 namespace flashlight::test {
 namespace {
 
+constexpr unsigned kPrograms = 1000;
+
 class Generator {
  public:
   explicit Generator(unsigned seed) : random_(seed) {}
@@ -104,7 +106,7 @@ double magnitude(const Reduction& r, const Columns& data, const Env& known) {
 TEST(OnlineFuzz, AgreesWithTheDefinition) {
   const std::vector<Expr> leaves = {x, y, w, c, v};
   int compared = 0;
-  for (unsigned seed = 0; seed < 2000; ++seed) {
+  for (unsigned seed = 0; seed < kPrograms; ++seed) {
     Generator generate(seed);
     const Reductions program = generate.program();
     const Columns data = generate.data();
@@ -113,16 +115,17 @@ TEST(OnlineFuzz, AgreesWithTheDefinition) {
     const Env want = run_definition(program, data, {}, kN);
     for (const Reduction& r : program) {
       const double d = want.at(r.name), g = got.at(r.name);
-      if (!std::isfinite(d) || std::fabs(d) > 1e100) break;  // what follows has no digits
+      // Beyond this the definition itself overflows, or has lost digits to subnormal numbers.
+      if (!std::isfinite(d) || std::fabs(d) > 1e100 || std::fabs(d) < 1e-30) break;
       const double scale = magnitude(r, data, want);
       if (std::fabs(d) < 1e-6 * scale) break;
       ++compared;
-      ASSERT_LE(std::fabs(g - d), 1e-6 * scale + 1e-290)
+      ASSERT_LE(std::fabs(g - d), 1e-6 * scale)
           << "seed " << seed << ": " << r.name << " = " << g << ", not " << d << "\n"
           << transform::formula(r.body) << "\n" << transform::describe(passes);
     }
   }
-  EXPECT_GT(compared, 3000);
+  EXPECT_GT(compared, kPrograms);
 }
 
 }  // namespace
