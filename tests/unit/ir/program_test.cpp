@@ -32,21 +32,22 @@ std::string complaint(const std::function<void(Program&)>& change) {
   return "";
 }
 
-#define EXPECT_COMPLAINT(text, change)                                        \
-  do {                                                                        \
-    const std::string what = complaint([](Program& p) { change; });           \
+#define EXPECT_COMPLAINT(text, change)                                            \
+  do {                                                                            \
+    const std::string what = complaint([](Program& p) { change; });               \
     EXPECT_NE(what.find(text), std::string::npos) << "message: '" << what << "'"; \
   } while (false)
 
-TEST(Verify, AcceptsAWellFormedProgram) { EXPECT_EQ(complaint([](Program&) {}), ""); }
+TEST(Verify, AcceptsAWellFormedProgram) {
+  EXPECT_EQ(complaint([](Program&) {}), "");
+}
 
 TEST(Verify, NamesTheFirstThingWrong) {
   EXPECT_COMPLAINT("unknown symbol S", p.symbols.clear());
   EXPECT_COMPLAINT("'x' is defined twice", p.computations[0].name = "x");
   EXPECT_COMPLAINT("'2y' is no name", p.computations[0].name = "2y");
   EXPECT_COMPLAINT("'inf' is no name", p.inputs[0].name = "inf");
-  EXPECT_COMPLAINT("axis j is used but not bound",
-                   p.computations[0].reduce_axes = {axis("k", S)});
+  EXPECT_COMPLAINT("axis j is used but not bound", p.computations[0].reduce_axes = {axis("k", S)});
   EXPECT_COMPLAINT("binds axis i twice", p.computations[0].reduce_axes.push_back(i));
   EXPECT_COMPLAINT("has the name of a symbol", p.computations[0].axes = {axis("S", S)});
   EXPECT_COMPLAINT("reduction and reduce axes disagree", p.computations[0].op = Reduce::None);
