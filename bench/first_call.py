@@ -63,7 +63,13 @@ def report(backends: list[str]) -> dict:
 
 
 def describe(found: dict) -> str:
+    """The raw figures, then ours against the bars: at most 20 us a call above an empty graph; the
+    whole first call holds Dynamo's and Inductor's part too, so stats() tells how much is ours."""
     lines = []
     for backend, parts in found.items():
         lines += [f"{backend} {kind}: {figures}" for kind, figures in parts.items()]
+    host = found.get("flashlight", {}).get("host", {})
+    if "call_us" in host:
+        cost = host["call_us"] - host["empty_graph_us"]
+        lines.append(f"{'pass' if cost <= 20 else 'MISS'}  host cost {cost:.1f} us (bar 20 us)")
     return "\n".join(lines)

@@ -47,13 +47,13 @@ def measure(problem: Problem, chosen) -> None:
     torch._dynamo.reset()
     calls, found = {}, {}
     for system in chosen:
-        call = system.prepare(problem)
-        if call is None:
-            continue
         try:
-            outcome = call()
+            call = system.prepare(problem)
+            outcome = call() if call else None
         except Exception as failure:  # a peer that cannot run one program must not end the run
             print(f"    {system.NAME} failed: {str(failure).splitlines()[0][:150]}")
+            continue
+        if call is None:
             continue
         as_tuple = outcome if isinstance(outcome, tuple) else (outcome,)
         calls[system.NAME] = call
