@@ -65,7 +65,8 @@ TEST(Hash, IsOfTheTextAlone) {
   };
   EXPECT_EQ(hash(program(2)), hash(parse(print(program(2)))));
   EXPECT_NE(hash(program(2)), hash(program(3)));
-  EXPECT_EQ(hash(program(2)), "adceaa1f116c2e7bbe308580dfb0a638");  // fixed: it names files in caches
+  EXPECT_EQ(hash(program(2)),
+            "adceaa1f116c2e7bbe308580dfb0a638");  // fixed: it names files in caches
 }
 
 TEST(Print, RandomAttentionReadsBack) {
