@@ -20,7 +20,8 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-Hash128 key_of(const Source& source, const Compiler& compiler, const std::vector<std::string>& command) {
+Hash128 key_of(const Source& source, const Compiler& compiler,
+               const std::vector<std::string>& command) {
   Hash128 key = combine(hash_bytes(source.text), compiler.version);
   for (const std::string& word : command) key = combine(key, word);
   for (const auto& [name, text] : source.headers) key = combine(combine(key, name), text);
@@ -41,17 +42,17 @@ void build(const fs::path& folder, const Source& source, std::vector<std::string
   fs::create_directory(include);
   for (const auto& [name, text] : source.headers) write_file(include / name, text);
   write_file(folder / kText, source.text);
-  for (const std::string& word : {"-I" + include.string(), (folder / kText).string(), std::string("-o"),
-                                  (folder / kObject).string()}) {
+  for (const std::string& word : {"-I" + include.string(), (folder / kText).string(),
+                                  std::string("-o"), (folder / kObject).string()}) {
     command.push_back(word);
   }
   const ProcessResult result = run_process(command, options.timeout);
   if (!result.ok() || !fs::exists(folder / kObject)) {
-    const std::string how = !result.started    ? "could not be started"
-                            : result.timed_out ? "did not end in " +
-                                                     std::to_string(options.timeout.count()) + " ms"
-                            : result.status < 0 ? "was killed"
-                                                : "failed with status " + std::to_string(result.status);
+    const std::string how =
+        !result.started     ? "could not be started"
+        : result.timed_out  ? "did not end in " + std::to_string(options.timeout.count()) + " ms"
+        : result.status < 0 ? "was killed"
+                            : "failed with status " + std::to_string(result.status);
     throw CompileError("the C++ compiler " + how + ": " + join(command), result.output);
   }
   fs::remove_all(include);
@@ -66,6 +67,7 @@ std::shared_ptr<const Module> compile(const Source& source, Cache& cache,
   if (debug_wants("source")) debug_print("source", source.text);
   const fs::path entry = cache.get(key_of(source, compiler, command), [&](const fs::path& folder) {
     build(folder, source, command, options);
+    if (options.built) *options.built = true;
   });
   return load((entry / kObject).string());
 }

@@ -21,12 +21,15 @@ struct Source {
 
 struct CompileOptions {
   std::chrono::milliseconds timeout = std::chrono::minutes(2);
+  bool* built = nullptr;  // set where the compiler ran; left alone on a cache hit
 };
 
-/** The compiler that FLASHLIGHT_CXX names, else $CXX, else the first of c++, g++, clang++ on $PATH. */
+/** The compiler that FLASHLIGHT_CXX names, else $CXX, else the first of c++, g++, clang++ on $PATH.
+ */
 struct Compiler {
-  std::vector<std::string> command;  // the program's path, then words that belong to it ("ccache g++")
-  std::string version;               // the first line of --version
+  std::vector<std::string>
+      command;          // the program's path, then words that belong to it ("ccache g++")
+  std::string version;  // the first line of --version
   bool clang = false;
 };
 
@@ -37,8 +40,8 @@ Compiler find_compiler(Cache& cache);
 /** The whole command line but for input and output. */
 std::vector<std::string> compile_command(const Compiler& compiler, const std::string& isa);
 
-/** The loaded kernel: from `cache`, or compiled into it. With an intact entry no process is started.
- *  Throws CompileError with the compiler's log. Any thread may call it. */
+/** The loaded kernel: from `cache`, or compiled into it. With an intact entry no process is
+ * started. Throws CompileError with the compiler's log. Any thread may call it. */
 std::shared_ptr<const Module> compile(const Source& source, Cache& cache,
                                       const CompileOptions& options = {});
 
