@@ -84,7 +84,8 @@ struct Removed {
  *  removing it would let a third process lock another file of that name. */
 class EntryLock {
  public:
-  explicit EntryLock(const fs::path& path) : fd_(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {
+  explicit EntryLock(const fs::path& path)
+      : fd_(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {
     if (fd_ < 0) fail_write(path);
     // Where locks are not supported (some network folders) the rename below still keeps us right.
     while (flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
@@ -146,7 +147,8 @@ fs::path Cache::get_under(const fs::path& root, const Hash128& key, const Builde
   // A broken entry is moved away first: a process that has it loaded keeps its mapping.
   if (fs::exists(entry)) fs::rename(entry, aside.folder / "broken", error);
   const fs::path folder = aside.folder / "entry";
-  if (!fs::create_directory(folder, error)) throw Unwritable(folder.string() + ": " + error.message());
+  if (!fs::create_directory(folder, error))
+    throw Unwritable(folder.string() + ": " + error.message());
   build(folder);
   publish(folder, entry);
   return entry;
@@ -159,10 +161,12 @@ fs::path Cache::use_private_root(const std::string& reason) {
   try {
     folder = make_temporary(fs::temp_directory_path() / "flashlight-");
   } catch (const std::exception& error) {
-    throw CompileError("no folder for compiled kernels can be written: " + reason + "; " + error.what());
+    throw CompileError("no folder for compiled kernels can be written: " + reason + "; " +
+                       error.what());
   }
   warn("the cache folder cannot be used (" + reason + "); kernels of this process go to " +
-       folder.string() + " and are compiled again next time. FLASHLIGHT_CACHE_DIR names another folder");
+       folder.string() +
+       " and are compiled again next time. FLASHLIGHT_CACHE_DIR names another folder");
   static std::vector<fs::path>* folders = new std::vector<fs::path>;
   if (folders->empty()) {
     std::atexit([] {

@@ -4,8 +4,8 @@
 
 namespace flashlight::runtime {
 
-/** A loaded kernel of any back end. Its code stays mapped until the process ends, on purpose: worker
- *  threads and thread-local destructors may still run it after the last handle is gone. */
+/** A loaded kernel of any back end. Its code stays mapped until the process ends, on purpose:
+ * worker threads and thread-local destructors may still run it after the last handle is gone. */
 class Module {
  public:
   virtual ~Module() = default;

@@ -110,7 +110,8 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
 std::string find_program(const std::string& program) {
   const auto runnable = [](const std::string& path) {
     struct stat facts;
-    return access(path.c_str(), X_OK) == 0 && stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode);
+    return access(path.c_str(), X_OK) == 0 && stat(path.c_str(), &facts) == 0 &&
+           S_ISREG(facts.st_mode);
   };
   if (program.find('/') != std::string::npos) return runnable(program) ? program : "";
   const char* path = std::getenv("PATH");

@@ -36,7 +36,8 @@ std::vector<std::string> find_command() {
   const std::string asked = read_env().cxx;
   if (!asked.empty()) {
     auto command = resolve(asked);
-    if (command.empty()) throw CompileError("FLASHLIGHT_CXX=" + asked + " is not a program that can be run");
+    if (command.empty())
+      throw CompileError("FLASHLIGHT_CXX=" + asked + " is not a program that can be run");
     return command;
   }
   const char* cxx = std::getenv("CXX");
@@ -49,8 +50,8 @@ std::vector<std::string> find_command() {
       "Install one (Debian: apt install g++) or set FLASHLIGHT_CXX");
 }
 
-/** Which build of which program: changes when a compiler is upgraded in place. Every word counts that
- *  is a program itself, so that "ccache g++" follows g++. */
+/** Which build of which program: changes when a compiler is upgraded in place. Every word counts
+ * that is a program itself, so that "ccache g++" follows g++. */
 Hash128 identity_of(const std::vector<std::string>& command) {
   Hash128 hash = hash_bytes("compiler");
   for (const std::string& word : command) {
@@ -109,7 +110,8 @@ std::vector<std::string> compile_command(const Compiler& compiler, const std::st
         "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-fPIC", "-shared", "-Wno-psabi"}) {
     command.push_back(flag);
   }
-  // Else function-local statics of templates are shared between all loaded kernels (STB_GNU_UNIQUE).
+  // Else function-local statics of templates are shared between all loaded kernels
+  // (STB_GNU_UNIQUE).
   if (!compiler.clang) command.push_back("-fno-gnu-unique");
   for (const std::string& flag : isa_flags(isa)) command.push_back(flag);
   return command;

@@ -24,7 +24,8 @@ std::string first_line(const std::string& path) {
 int64_t parse_size(const std::string& text) {
   int64_t value = 0;
   size_t i = 0;
-  for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; i++) value = value * 10 + (text[i] - '0');
+  for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; i++)
+    value = value * 10 + (text[i] - '0');
   const char unit = i < text.size() ? text[i] : ' ';
   return value * (unit == 'K' ? 1 << 10 : unit == 'M' ? 1 << 20 : unit == 'G' ? 1 << 30 : 1);
 }
@@ -53,8 +54,10 @@ bool isa_supported(const std::string& isa) {
 std::string host_isa() {
   const std::string asked = read_env().isa;
   if (!asked.empty()) {
-    if (!known(asked)) throw CompileError("FLASHLIGHT_ISA=" + asked + ": known are generic, avx2, avx512");
-    if (!isa_supported(asked)) throw CompileError("FLASHLIGHT_ISA=" + asked + ": this machine cannot run it");
+    if (!known(asked))
+      throw CompileError("FLASHLIGHT_ISA=" + asked + ": known are generic, avx2, avx512");
+    if (!isa_supported(asked))
+      throw CompileError("FLASHLIGHT_ISA=" + asked + ": this machine cannot run it");
     return asked;
   }
   const auto& isas = known_isas();
@@ -66,8 +69,8 @@ std::vector<std::string> isa_flags(const std::string& isa) {
   std::vector<std::string> flags;
   if (isa != "generic") flags = {"-mavx2", "-mfma", "-mf16c"};
   if (isa == "avx512") {
-    for (const char* flag : {"-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq",
-                             "-mprefer-vector-width=512"}) {
+    for (const char* flag :
+         {"-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mprefer-vector-width=512"}) {
       flags.push_back(flag);
     }
   }

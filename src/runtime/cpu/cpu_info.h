@@ -6,8 +6,8 @@
 
 namespace flashlight::runtime::cpu {
 
-/** The instruction sets that kernels are compiled for, worst first: "generic" (16-byte vectors of the
- *  compiler's baseline: SSE2, NEON), "avx2" (with FMA and F16C), "avx512" (F, VL, BW, DQ). */
+/** The instruction sets that kernels are compiled for, worst first: "generic" (16-byte vectors of
+ * the compiler's baseline: SSE2, NEON), "avx2" (with FMA and F16C), "avx512" (F, VL, BW, DQ). */
 const std::vector<std::string>& known_isas();
 
 /** Whether this machine and its operating system can run `isa`. */
@@ -27,7 +27,8 @@ struct VectorUnit {
 };
 VectorUnit vector_unit(const std::string& isa);
 
-/** Data cache sizes in bytes of one core, as the system reports them; usual sizes where it does not. */
+/** Data cache sizes in bytes of one core, as the system reports them; usual sizes where it does
+ * not. */
 struct CacheSizes {
   int64_t l1 = 32 << 10;
   int64_t l2 = 512 << 10;

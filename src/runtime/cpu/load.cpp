@@ -66,9 +66,10 @@ std::shared_ptr<const Module> load(const std::string& path) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* reason = dlerror();
-    throw CompileError("a compiled kernel cannot be loaded" +
-                           std::string(openmp ? "" : "; no OpenMP runtime (libgomp.so.1) was found"),
-                       reason == nullptr ? "" : reason);
+    throw CompileError(
+        "a compiled kernel cannot be loaded" +
+            std::string(openmp ? "" : "; no OpenMP runtime (libgomp.so.1) was found"),
+        reason == nullptr ? "" : reason);
   }
   return std::make_shared<SharedObject>(path, handle);
 }

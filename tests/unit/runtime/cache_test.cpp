@@ -143,7 +143,8 @@ TEST_F(CacheTest, ProcessesBuildOnce) {
 }
 
 TEST(CacheRoot, ComesFromTheEnvironment) {
-  const ScopedEnv home("HOME", "/h"), none("FLASHLIGHT_CACHE_DIR", ""), no_xdg("XDG_CACHE_HOME", "");
+  const ScopedEnv home("HOME", "/h"), none("FLASHLIGHT_CACHE_DIR", ""),
+      no_xdg("XDG_CACHE_HOME", "");
   EXPECT_EQ(Cache::default_root(), "/h/.cache/flashlight");
   const ScopedEnv xdg("XDG_CACHE_HOME", "/x");
   EXPECT_EQ(Cache::default_root(), "/x/flashlight");

@@ -42,14 +42,16 @@ TEST(Process, AHangIsEndedWithItsChildren) {
   const int child = std::stoi(read_text(pid_file));
   for (int i = 0; i < 200 && kill(child, 0) == 0; i++) {
     // An orphan that nobody reaps stays as a zombie, which is dead too.
-    if (read_text("/proc/" + std::to_string(child) + "/stat").find(" Z ") != std::string::npos) break;
+    if (read_text("/proc/" + std::to_string(child) + "/stat").find(" Z ") != std::string::npos)
+      break;
     ASSERT_LT(i, 199) << "the child still runs";
     usleep(10'000);
   }
 }
 
 TEST(Process, AHangWithClosedOutputIsEnded) {
-  const auto result = run_process({"/bin/sh", "-c", "exec >&- 2>&-; exec sleep 1000"}, milliseconds(300));
+  const auto result =
+      run_process({"/bin/sh", "-c", "exec >&- 2>&-; exec sleep 1000"}, milliseconds(300));
   EXPECT_TRUE(result.timed_out);
 }
 

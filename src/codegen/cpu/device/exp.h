@@ -1,22 +1,25 @@
-// The exponential and what is made of it, on vf, vd, float and double. Largest error in ulp of float:
+// The exponential and what is made of it, on vf, vd, float and double. Largest error in ulp of
+// float:
 //   exp2_nonpos  2.5   x <= ~100 or -inf; the softmax one: 11 instructions
 //   exp_nonpos   2.5   x <= ~80 or -inf; as cheap. Neither checks for overflow
 //   exp exp2     1.5   any x: inf above, exact 0 below. expm1 2, tanh 3, sigmoid 3, erf 2
-// NaN stays NaN; exp(-inf) is exactly 0. Results below 2^-125 may be 0 instead. tanh and erf keep the
-// sign of 0. Double goes to libm lane by lane.
+// NaN stays NaN; exp(-inf) is exactly 0. Results below 2^-125 may be 0 instead. tanh and erf keep
+// the sign of 0. Double goes to libm lane by lane.
 #pragma once
 #include "simd.h"
 
 namespace fl {
 
 // c[0] + c[1] x + ...
-template <int N> FL_INLINE vf horner(const float (&c)[N], vf x) {
+template <int N>
+FL_INLINE vf horner(const float (&c)[N], vf x) {
   vf r = splat(c[N - 1]);
   FL_UNROLL for (int i = N - 2; i >= 0; i--) r = r * x + splat(c[i]);
   return r;
 }
 
-// 2^f on [-1/2, 1/2], relative error 1e-7, exact at 0; (2^f - 1) / f; (e^r - 1 - r) / r^2 on [-ln2/2, ln2/2]
+// 2^f on [-1/2, 1/2], relative error 1e-7, exact at 0; (2^f - 1) / f; (e^r - 1 - r) / r^2 on
+// [-ln2/2, ln2/2]
 static constexpr float kExp2Short[] = {1.0f,          0.693147242f,  0.240222171f,
                                        0.0555030406f, 0.0096729584f, 0.00134087401f};
 static constexpr float kExp2Rest[] = {0.693147182f,   0.240226507f,   0.0555032454f,
@@ -25,14 +28,21 @@ static constexpr float kExpRest[] = {0.5f, 0.166665122f, 0.0416661873f, 0.008369
                                      0.00139517174f};
 enum class Bias { One = 127, Half = 126 };  // what the scale is at n = 0: 1 or 1/2
 
-// the integer n nearest to y, and 2^n or 2^(n-1) made of the sum that rounds y: with 1.5 * 2^23 added,
-// the integer lies in the low mantissa bits. Exponent field 0 gives an exact 0
-struct Scale { vf n, scale; };
-template <Bias B> FL_INLINE Scale scale_of(vf rounded) {
+// the integer n nearest to y, and 2^n or 2^(n-1) made of the sum that rounds y: with 1.5 * 2^23
+// added, the integer lies in the low mantissa bits. Exponent field 0 gives an exact 0
+struct Scale {
+  vf n, scale;
+};
+template <Bias B>
+FL_INLINE Scale scale_of(vf rounded) {
   return {rounded - splat(12582912.0f + (int)B), (vf)((vi)rounded << 23)};
 }
-template <Bias B> FL_INLINE Scale round_scale(vf y) { return scale_of<B>(y + splat(12582912.0f + (int)B)); }
-template <Bias B> FL_INLINE Scale round_scale_log2e(vf x) {
+template <Bias B>
+FL_INLINE Scale round_scale(vf y) {
+  return scale_of<B>(y + splat(12582912.0f + (int)B));
+}
+template <Bias B>
+FL_INLINE Scale round_scale_log2e(vf x) {
   return scale_of<B>(x * splat(1.44269504f) + splat(12582912.0f + (int)B));
 }
 // x - n ln 2
@@ -96,19 +106,21 @@ FL_INLINE vf tanh(vf x) {
 FL_INLINE vf sigmoid(vf x) { return splat(1.0f) / (splat(1.0f) + exp(-x)); }
 // a polynomial near 0; beyond, 1 - 2^q(|x|) where q approximates log2(erfc)
 FL_INLINE vf erf(vf x) {
-  static constexpr float kNear[] = {0.128379166f,   -0.376126349f,   0.112837031f, -0.0268597994f,
+  static constexpr float kNear[] = {0.128379166f,   -0.376126349f,    0.112837031f,  -0.0268597994f,
                                     0.00520196045f, -0.000815262785f, 8.4099207e-05f};
-  static constexpr float kFar[] = {-0.000298650149f, -1.62682247f,    -0.919380128f,   -0.149833083f,
+  static constexpr float kFar[] = {-0.000298650149f, -1.62682247f,    -0.919380128f,  -0.149833083f,
                                    0.032013081f,     -0.00437669316f, 0.000281248736f};
   const vf a = abs(x), b = min_fast(splat(4.0f), a);
   const vf far = splat(1.0f) - exp2_nonpos(horner(kFar, b));
   return select(a < splat(0.92f), x + x * horner(kNear, x * x), copysign(far, x));
 }
 
-#define FL_MATH(name, libm)                                                          \
-  FL_INLINE float name(float x) { return name(splat(x))[0]; }                        \
-  FL_INLINE double name(double x) { return libm(x); }                                \
-  FL_INLINE vd name(vd x) { return map_lanes(x, [](double a) { return name(a); }); }
+#define FL_MATH(name, libm)                                   \
+  FL_INLINE float name(float x) { return name(splat(x))[0]; } \
+  FL_INLINE double name(double x) { return libm(x); }         \
+  FL_INLINE vd name(vd x) {                                   \
+    return map_lanes(x, [](double a) { return name(a); });    \
+  }
 FL_INLINE double sigmoid_libm(double x) { return 1 / (1 + __builtin_exp(-x)); }
 FL_MATH(exp2_nonpos, __builtin_exp2)
 FL_MATH(exp_nonpos, __builtin_exp)

@@ -10,30 +10,52 @@
 //   op                     Dot{} or inner<R>(f): R a reduction of reduce.h, f(a, b) on vectors
 // Best register blocks: AVX2 6 x 2 (or 4 x 3), AVX-512 6 x 4 (README of bench/micro for numbers).
 // Nothing outside the M x N x K elements is read or written; only prefetches run ahead. TAILS says
-// which sizes may be ragged (bit 0: M not a multiple of MR; bit 1: N not a multiple of NR): say 0 or
-// 1 for padded scratch, each bit costs code and compile time.
+// which sizes may be ragged (bit 0: M not a multiple of MR; bit 1: N not a multiple of NR): say 0
+// or 1 for padded scratch, each bit costs code and compile time.
 #pragma once
 #include "memory.h"
 #include "reduce.h"
 
 namespace fl {
 
-template <class T> struct Left { const T* p; i64 m, k; };
-template <class T> struct Right { const T* p; i64 row, panel; };
-template <class T> struct Out { T* p; i64 row; };
+template <class T>
+struct Left {
+  const T* p;
+  i64 m, k;
+};
+template <class T>
+struct Right {
+  const T* p;
+  i64 row, panel;
+};
+template <class T>
+struct Out {
+  T* p;
+  i64 row;
+};
 enum class Start { Zero, Keep, Scale };
 enum { kRaggedM = 1, kRaggedN = 2 };
 
 struct Dot {
   typedef Sum reduction;
-  template <class V> FL_INLINE V step(Dot, V c, V a, V b) { return a * b + c; }
+  template <class V>
+  FL_INLINE V step(Dot, V c, V a, V b) {
+    return a * b + c;
+  }
 };
-template <class R, class F> struct Inner {
+template <class R, class F>
+struct Inner {
   typedef R reduction;
   F f;
-  template <class V> FL_INLINE V step(const Inner& op, V c, V a, V b) { return R::join(c, op.f(a, b)); }
+  template <class V>
+  FL_INLINE V step(const Inner& op, V c, V a, V b) {
+    return R::join(c, op.f(a, b));
+  }
 };
-template <class R, class F> FL_INLINE Inner<R, F> inner(F f) { return {f}; }
+template <class R, class F>
+FL_INLINE Inner<R, F> inner(F f) {
+  return {f};
+}
 
 // one register block; PARTIAL: of the last vector only n lanes exist
 template <class T, int MR, int NV, Start START, bool PARTIAL, class Op>
@@ -47,8 +69,10 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   V c[MR][NV];
   FL_UNROLL for (int i = 0; i < MR; i++) {
     FL_UNROLL for (int j = 0; j < NV; j++) {
-      if constexpr (START == Start::Zero) c[i][j] = splat<T>(identity<typename Op::reduction, T>());
-      else c[i][j] = fetch_vector(out + i * ldc + j * L, j);
+      if constexpr (START == Start::Zero)
+        c[i][j] = splat<T>(identity<typename Op::reduction, T>());
+      else
+        c[i][j] = fetch_vector(out + i * ldc + j * L, j);
       if constexpr (START == Start::Scale) c[i][j] *= splat<T>(alpha[i]);
     }
   }
@@ -63,14 +87,17 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   FL_UNROLL for (int i = 0; i < MR; i++) {
     FL_UNROLL for (int j = 0; j < NV; j++) {
       T* p = out + i * ldc + j * L;
-      if (PARTIAL && j == NV - 1) store_n(p, c[i][j], n);
-      else store(p, c[i][j]);
+      if (PARTIAL && j == NV - 1)
+        store_n(p, c[i][j], n);
+      else
+        store(p, c[i][j]);
     }
   }
 }
 
 // what the panel after this one will read, into L1: share i of n
-template <class T, int NR> FL_INLINE void prefetch_share(const T* p, i64 row, i64 rows, i64 i, i64 n) {
+template <class T, int NR>
+FL_INLINE void prefetch_share(const T* p, i64 row, i64 rows, i64 i, i64 n) {
   constexpr int kPerLine = 64 / sizeof(T);
   const i64 share = (rows + n - 1) / n;
   for (i64 k = i * share; k < (i + 1) * share; k++)

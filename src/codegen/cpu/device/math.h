@@ -10,10 +10,12 @@
 namespace fl {
 
 // x = 2^e (1 + f), f in [sqrt(1/2) - 1, sqrt(2) - 1]; log(1 + f) = f + rest
-struct LogParts { vf e, f, rest; };
+struct LogParts {
+  vf e, f, rest;
+};
 FL_INLINE LogParts log_parts(vf x) {
-  static constexpr float kLogRest[] = {0.333333164f,  -0.250008106f, 0.200022861f, -0.166245535f,
-                                       0.141811967f,  -0.131287679f, 0.128816217f, -0.0785954595f};
+  static constexpr float kLogRest[] = {0.333333164f, -0.250008106f, 0.200022861f, -0.166245535f,
+                                       0.141811967f, -0.131287679f, 0.128816217f, -0.0785954595f};
   const vi tiny = x < splat(1.17549435e-38f);
   x = select(tiny, x * splat(8388608.0f), x);
   const vi i = (vi)x - isplat<float>(0x3f3504f3);
@@ -46,8 +48,10 @@ FL_INLINE vf log1p(vf x) {
 
 // quadrant + shift decides between sine and cosine of the reduced angle, and the sign
 FL_INLINE vf sine_shifted(vf x, int shift) {
-  static constexpr float kSin[] = {-0.166666672f, 0.00833332911f, -0.000198392954f, 2.71793988e-06f};
-  static constexpr float kCos[] = {0.0416666679f, -0.00138888834f, 2.47994794e-05f, -2.72067865e-07f};
+  static constexpr float kSin[] = {-0.166666672f, 0.00833332911f, -0.000198392954f,
+                                   2.71793988e-06f};
+  static constexpr float kCos[] = {0.0416666679f, -0.00138888834f, 2.47994794e-05f,
+                                   -2.72067865e-07f};
   const vf n = round(x * splat(0.636619772f));
   vf r = n * splat(-1.57079637f) + x;
   r = n * splat(4.37113883e-8f) + r;
@@ -70,7 +74,8 @@ FL_INLINE vf cos(vf x) {
   return sine_shifted(x, 1);
 }
 
-// ---- pow: 2^(y log2 |x|) in double lanes ----------------------------------------------------------
+// ---- pow: 2^(y log2 |x|) in double lanes
+// ----------------------------------------------------------
 typedef pack<double, kLanes<float>> wide;
 typedef pack<i64, kLanes<float>> wide_int;
 // atanh series of s = (m - 1) / (m + 1), |s| < 0.172

@@ -13,7 +13,8 @@ namespace fl {
 
 // columns of kLanes<T>, lanes over k, transposed on the way; handles any k_stride
 template <class T, int NR, class S>
-FL_INLINE void pack_by_columns(T* to, const S* from, i64 K, i64 N, i64 k_stride, i64 n_stride, T pad) {
+FL_INLINE void pack_by_columns(T* to, const S* from, i64 K, i64 N, i64 k_stride, i64 n_stride,
+                               T pad) {
   constexpr int L = kLanes<T>;
   for (i64 n = 0; n < NR; n += L) {
     for (i64 k = 0; k < K; k += L) {
@@ -48,14 +49,18 @@ FL_INLINE void pack_by_rows(T* to, const S* from, i64 K, i64 N, i64 k_stride, T 
 template <class T, int NR, class S>
 static __attribute__((noinline)) void pack_panel(T* to, const S* from, i64 K, i64 N, i64 k_stride,
                                                  i64 n_stride, T pad = 0) {
-  if (n_stride == 1) pack_by_rows<T, NR>(to, from, K, N, k_stride, pad);
-  else pack_by_columns<T, NR>(to, from, K, N, k_stride, n_stride, pad);
+  if (n_stride == 1)
+    pack_by_rows<T, NR>(to, from, K, N, k_stride, pad);
+  else
+    pack_by_columns<T, NR>(to, from, K, N, k_stride, n_stride, pad);
 }
 
 template <class T, int NR, class S>
-FL_INLINE void pack_panels(T* to, const S* from, i64 K, i64 N, i64 k_stride, i64 n_stride, T pad = 0) {
+FL_INLINE void pack_panels(T* to, const S* from, i64 K, i64 N, i64 k_stride, i64 n_stride,
+                           T pad = 0) {
   for (i64 n = 0; n < N; n += NR)
-    pack_panel<T, NR>(to + n * K, from + n * n_stride, K, N - n < NR ? N - n : NR, k_stride, n_stride, pad);
+    pack_panel<T, NR>(to + n * K, from + n * n_stride, K, N - n < NR ? N - n : NR, k_stride,
+                      n_stride, pad);
 }
 
 template <class T, class S>
@@ -68,7 +73,8 @@ static __attribute__((noinline)) void copy_rows(T* to, i64 ld, const S* from, i6
     if (column_stride == 1)
       for (; c + L <= columns; c += L) store(to + c, load<T>(from + c));
     for (; c < columns; c += L)
-      store_n(to + c, load_sn<T>(from + c * column_stride, column_stride, columns - c), columns - c);
+      store_n(to + c, load_sn<T>(from + c * column_stride, column_stride, columns - c),
+              columns - c);
     for (c = columns; c < padded; c++) to[c] = pad;
   }
 }

@@ -6,10 +6,11 @@
 //   Ftz                  while alive, this thread flushes denormals (a denormal operand costs an
 //                        assist of 100+ cycles). Restores what was set before
 //   Buffer(bytes)        64-byte aligned memory that lives as long as the object
-//   thread_scratch(n)    >= n bytes, 64-byte aligned, kept for this thread's next call. Contents are
+//   thread_scratch(n)    >= n bytes, 64-byte aligned, kept for this thread's next call. Contents
+//   are
 //                        whatever the last user left; a further call may move it
-// NOTE: GOMP_parallel is called directly, with no <omp.h> and no -fopenmp: code of any compiler joins
-// the one pool, and torch.set_num_threads is obeyed.
+// NOTE: GOMP_parallel is called directly, with no <omp.h> and no -fopenmp: code of any compiler
+// joins the one pool, and torch.set_num_threads is obeyed.
 #pragma once
 #include "types.h"
 
@@ -25,7 +26,8 @@ namespace fl {
 
 FL_INLINE int max_threads() { return omp_get_max_threads(); }
 
-template <class F> FL_INLINE void parallel(F&& f) {
+template <class F>
+FL_INLINE void parallel(F&& f) {
   typedef decltype(&f) Body;
   GOMP_parallel([](void* p) { (*(Body)p)(omp_get_thread_num()); }, (void*)&f, 0, 0);
 }
@@ -63,7 +65,10 @@ struct Buffer {
   }
   ~Buffer() { free(p); }
   Buffer(const Buffer&) = delete;
-  template <class T> T* as() { return (T*)p; }
+  template <class T>
+  T* as() {
+    return (T*)p;
+  }
 };
 
 struct ThreadScratch {

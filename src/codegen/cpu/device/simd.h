@@ -18,21 +18,31 @@
 namespace fl {
 
 // the vector type among the operands, else A (else Real for a T beside an i64 constant)
-template <class A, class B> struct JoinOf { typedef A type; };
-template <class A, class B> requires(!kIsVector<A> && kIsVector<B>) struct JoinOf<A, B> { typedef B type; };
-template <class A, class B> using join = typename JoinOf<A, B>::type;
+template <class A, class B>
+struct JoinOf {
+  typedef A type;
+};
+template <class A, class B>
+  requires(!kIsVector<A> && kIsVector<B>)
+struct JoinOf<A, B> {
+  typedef B type;
+};
+template <class A, class B>
+using join = typename JoinOf<A, B>::type;
 
-template <class V> using int_of = decltype(V{} == V{});  // the mask or lanes beside a vector
+template <class V>
+using int_of = decltype(V{} == V{});  // the mask or lanes beside a vector
 
-#define FL_BINARY(name, expression)                          \
-  template <class A, class B> FL_INLINE auto name(A x, B y) { \
-    typedef join<A, B> V;                                    \
-    const V a = lift<V>(x), b = lift<V>(y);                  \
-    return expression;                                       \
+#define FL_BINARY(name, expression)         \
+  template <class A, class B>               \
+  FL_INLINE auto name(A x, B y) {           \
+    typedef join<A, B> V;                   \
+    const V a = lift<V>(x), b = lift<V>(y); \
+    return expression;                      \
   }
 FL_BINARY(add, (V)(a + b))
 FL_BINARY(sub, (V)(a - b))
-FL_BINARY(mul, (V)(a * b))
+FL_BINARY(mul, (V)(a* b))
 FL_BINARY(div, (V)(a / b))
 FL_BINARY(max_fast, (V)(a > b ? a : b))
 FL_BINARY(min_fast, (V)(a < b ? a : b))
@@ -42,15 +52,17 @@ FL_BINARY(lt, a < b)
 FL_BINARY(le, a <= b)
 FL_BINARY(gt, a > b)
 FL_BINARY(ge, a >= b)
-FL_BINARY(and_, (V)(a & b))
+FL_BINARY(and_, (V)(a& b))
 FL_BINARY(or_, (V)(a | b))
 FL_BINARY(xor_, (V)(a ^ b))
 #undef FL_BINARY
 
-template <class V> constexpr bool kIsReal = kSame<elem<V>, float> || kSame<elem<V>, double>;
+template <class V>
+constexpr bool kIsReal = kSame<elem<V>, float> || kSame<elem<V>, double>;
 
 // f on every lane
-template <class V, class F> FL_INLINE V map_lanes(V x, F f) {
+template <class V, class F>
+FL_INLINE V map_lanes(V x, F f) {
   if constexpr (!kIsVector<V>) {
     return f(x);
   } else {
@@ -61,31 +73,53 @@ template <class V, class F> FL_INLINE V map_lanes(V x, F f) {
 }
 
 // ---- conversions ------------------------------------------------------------------------------
-template <class T, class X> FL_INLINE auto int_to_real(X x) {
-  if constexpr (kIsVector<X>) return __builtin_convertvector(x, vec<T>);
-  else return (T)x;
+template <class T, class X>
+FL_INLINE auto int_to_real(X x) {
+  if constexpr (kIsVector<X>)
+    return __builtin_convertvector(x, vec<T>);
+  else
+    return (T)x;
 }
-template <class T, class X> FL_INLINE auto real_to_int(X x) {
-  if constexpr (kIsVector<X>) return __builtin_convertvector(x, ivec<T>);
-  else return (i64)x;
+template <class T, class X>
+FL_INLINE auto real_to_int(X x) {
+  if constexpr (kIsVector<X>)
+    return __builtin_convertvector(x, ivec<T>);
+  else
+    return (i64)x;
 }
-template <class T, class X> FL_INLINE auto bool_to_real(X x) {
-  if constexpr (kIsVector<X>) return (vec<T>)(x & (X)splat<T>(1));
-  else return (T)x;
+template <class T, class X>
+FL_INLINE auto bool_to_real(X x) {
+  if constexpr (kIsVector<X>)
+    return (vec<T>)(x & (X)splat<T>(1));
+  else
+    return (T)x;
 }
-template <class T, class X> FL_INLINE auto bool_to_int(X x) {
-  if constexpr (kIsVector<X>) return -x;
-  else return (i64)x;
+template <class T, class X>
+FL_INLINE auto bool_to_int(X x) {
+  if constexpr (kIsVector<X>)
+    return -x;
+  else
+    return (i64)x;
 }
-template <class X> FL_INLINE auto real_to_bool(X x) { return x != X{}; }
-template <class X> FL_INLINE auto int_to_bool(X x) { return x != X{}; }
+template <class X>
+FL_INLINE auto real_to_bool(X x) {
+  return x != X{};
+}
+template <class X>
+FL_INLINE auto int_to_bool(X x) {
+  return x != X{};
+}
 
 // ---- truth ------------------------------------------------------------------------------------
-template <class M> FL_INLINE M not_(M m) {
-  if constexpr (kIsVector<M>) return ~m;
-  else return !m;
+template <class M>
+FL_INLINE M not_(M m) {
+  if constexpr (kIsVector<M>)
+    return ~m;
+  else
+    return !m;
 }
-template <class M, class A, class B> FL_INLINE auto select(M m, A a, B b) {
+template <class M, class A, class B>
+FL_INLINE auto select(M m, A a, B b) {
   if constexpr (kIsVector<M>) {
     typedef join<A, B> J;
     if constexpr (kIsVector<J>) {
@@ -100,7 +134,8 @@ template <class M, class A, class B> FL_INLINE auto select(M m, A a, B b) {
     return m ? lift<J>(a) : lift<J>(b);
   }
 }
-template <class M> FL_INLINE bool any(M m) {
+template <class M>
+FL_INLINE bool any(M m) {
   if constexpr (!kIsVector<M>) {
     return m;
   } else {
@@ -110,31 +145,52 @@ template <class M> FL_INLINE bool any(M m) {
     return r != 0;
   }
 }
-template <class M> FL_INLINE bool all(M m) { return !any(not_(m)); }
+template <class M>
+FL_INLINE bool all(M m) {
+  return !any(not_(m));
+}
 
 // ---- one operand ------------------------------------------------------------------------------
-template <class V> FL_INLINE V neg(V a) { return -a; }
-template <class V> FL_INLINE V abs(V a) {
-  if constexpr (kIsReal<V> && kIsVector<V>) return (V)((int_of<V>)a & ~(int_of<V>)(-V{}));
-  else if constexpr (kSame<V, float>) return __builtin_fabsf(a);
-  else if constexpr (kSame<V, double>) return __builtin_fabs(a);
-  else return a < 0 ? -a : a;
+template <class V>
+FL_INLINE V neg(V a) {
+  return -a;
+}
+template <class V>
+FL_INLINE V abs(V a) {
+  if constexpr (kIsReal<V> && kIsVector<V>)
+    return (V)((int_of<V>)a & ~(int_of<V>)(-V{}));
+  else if constexpr (kSame<V, float>)
+    return __builtin_fabsf(a);
+  else if constexpr (kSame<V, double>)
+    return __builtin_fabs(a);
+  else
+    return a < 0 ? -a : a;
 }
 // |a| with the sign bit of s; reals only
-template <class V> FL_INLINE V copysign(V a, V s) {
-  if constexpr (kSame<V, float>) return __builtin_copysignf(a, s);
-  else if constexpr (kSame<V, double>) return __builtin_copysign(a, s);
+template <class V>
+FL_INLINE V copysign(V a, V s) {
+  if constexpr (kSame<V, float>)
+    return __builtin_copysignf(a, s);
+  else if constexpr (kSame<V, double>)
+    return __builtin_copysign(a, s);
   else {
     const int_of<V> bit = (int_of<V>)(-V{});
     return (V)(((int_of<V>)a & ~bit) | ((int_of<V>)s & bit));
   }
 }
-template <class V> FL_INLINE auto isnan(V a) { return a != a; }
-template <class V> FL_INLINE auto isinf(V a) {
-  if constexpr (kIsReal<V>) return abs(a) == lift<V>((elem<V>)__builtin_inff());
-  else return a != a;
+template <class V>
+FL_INLINE auto isnan(V a) {
+  return a != a;
 }
-template <class V> FL_INLINE V sign(V a) {
+template <class V>
+FL_INLINE auto isinf(V a) {
+  if constexpr (kIsReal<V>)
+    return abs(a) == lift<V>((elem<V>)__builtin_inff());
+  else
+    return a != a;
+}
+template <class V>
+FL_INLINE V sign(V a) {
   const V zero = {}, one = lift<V>((elem<V>)1);
   if constexpr (kIsVector<V>) {
     const V s = a > zero ? one : (a < zero ? -one : zero);
@@ -145,54 +201,86 @@ template <class V> FL_INLINE V sign(V a) {
 }
 
 // ---- rounding: the immediate is that of roundps (1 floor, 2 ceil, 3 trunc, 0 nearest even) -----
-template <int MODE, class V> FL_INLINE V round_to(V a) {
+template <int MODE, class V>
+FL_INLINE V round_to(V a) {
   if constexpr (!kIsReal<V>) return a;
 #if defined(__AVX512F__)
-  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_rndscaleps_mask(a, MODE | 8, a, (u16)-1, 4);
-  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_rndscalepd_mask(a, MODE | 8, a, (u8)-1, 4);
+  else if constexpr (kSame<V, vf>)
+    return (V)__builtin_ia32_rndscaleps_mask(a, MODE | 8, a, (u16)-1, 4);
+  else if constexpr (kSame<V, vd>)
+    return (V)__builtin_ia32_rndscalepd_mask(a, MODE | 8, a, (u8)-1, 4);
 #elif defined(__AVX2__)
-  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_roundps256(a, MODE | 8);
-  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_roundpd256(a, MODE | 8);
+  else if constexpr (kSame<V, vf>)
+    return (V)__builtin_ia32_roundps256(a, MODE | 8);
+  else if constexpr (kSame<V, vd>)
+    return (V)__builtin_ia32_roundpd256(a, MODE | 8);
 #endif
   else if constexpr (kSame<elem<V>, float>) {
     return map_lanes(a, [](float x) {
-      return MODE == 1 ? __builtin_floorf(x) : MODE == 2 ? __builtin_ceilf(x)
-           : MODE == 3 ? __builtin_truncf(x) : __builtin_rintf(x);
+      return MODE == 1   ? __builtin_floorf(x)
+             : MODE == 2 ? __builtin_ceilf(x)
+             : MODE == 3 ? __builtin_truncf(x)
+                         : __builtin_rintf(x);
     });
   } else {
     return map_lanes(a, [](double x) {
-      return MODE == 1 ? __builtin_floor(x) : MODE == 2 ? __builtin_ceil(x)
-           : MODE == 3 ? __builtin_trunc(x) : __builtin_rint(x);
+      return MODE == 1   ? __builtin_floor(x)
+             : MODE == 2 ? __builtin_ceil(x)
+             : MODE == 3 ? __builtin_trunc(x)
+                         : __builtin_rint(x);
     });
   }
 }
-template <class V> FL_INLINE V floor(V a) { return round_to<1>(a); }
-template <class V> FL_INLINE V ceil(V a) { return round_to<2>(a); }
-template <class V> FL_INLINE V trunc(V a) { return round_to<3>(a); }
-template <class V> FL_INLINE V round(V a) { return round_to<0>(a); }
+template <class V>
+FL_INLINE V floor(V a) {
+  return round_to<1>(a);
+}
+template <class V>
+FL_INLINE V ceil(V a) {
+  return round_to<2>(a);
+}
+template <class V>
+FL_INLINE V trunc(V a) {
+  return round_to<3>(a);
+}
+template <class V>
+FL_INLINE V round(V a) {
+  return round_to<0>(a);
+}
 
 // ---- order, with NaN ----------------------------------------------------------------------------
-// NOTE: maxps gives its second operand when either is NaN, so only a NaN in `a` needs repair; or-ing
-// the unordered mask in is cheaper than a blend where masks are vectors
-template <class V> FL_INLINE V keep_nan(V a, V r) {
-  if constexpr (!kIsVector<V>) return a != a ? a : r;
-  else if constexpr (kVectorBytes == 64) return a != a ? a : r;
-  else return (V)((int_of<V>)r | (a != a));
+// NOTE: maxps gives its second operand when either is NaN, so only a NaN in `a` needs repair;
+// or-ing the unordered mask in is cheaper than a blend where masks are vectors
+template <class V>
+FL_INLINE V keep_nan(V a, V r) {
+  if constexpr (!kIsVector<V>)
+    return a != a ? a : r;
+  else if constexpr (kVectorBytes == 64)
+    return a != a ? a : r;
+  else
+    return (V)((int_of<V>)r | (a != a));
 }
-template <class A, class B> FL_INLINE auto max(A x, B y) {
+template <class A, class B>
+FL_INLINE auto max(A x, B y) {
   typedef join<A, B> V;
   const V a = lift<V>(x), b = lift<V>(y), r = a > b ? a : b;
-  if constexpr (kIsReal<V>) return keep_nan(a, r);
-  else return r;
+  if constexpr (kIsReal<V>)
+    return keep_nan(a, r);
+  else
+    return r;
 }
-template <class A, class B> FL_INLINE auto min(A x, B y) {
+template <class A, class B>
+FL_INLINE auto min(A x, B y) {
   typedef join<A, B> V;
   const V a = lift<V>(x), b = lift<V>(y), r = a < b ? a : b;
-  if constexpr (kIsReal<V>) return keep_nan(a, r);
-  else return r;
+  if constexpr (kIsReal<V>)
+    return keep_nan(a, r);
+  else
+    return r;
 }
 
-template <class A, class B, class C> FL_INLINE auto fma(A x, B y, C z) {
+template <class A, class B, class C>
+FL_INLINE auto fma(A x, B y, C z) {
   typedef join<join<A, B>, C> V;
   return (V)(lift<V>(x) * lift<V>(y) + lift<V>(z));  // contracted: -ffp-contract=fast
 }
@@ -200,7 +288,7 @@ template <class A, class B, class C> FL_INLINE auto fma(A x, B y, C z) {
 // ---- floor division and its modulo --------------------------------------------------------------
 FL_INLINE i64 floor_div_int(i64 a, i64 b) {
   if (b == 0) return 0;
-  if (b == -1) return (i64)-(u64)a;  // the one quotient that overflows would trap
+  if (b == -1) return (i64) - (u64)a;  // the one quotient that overflows would trap
   const i64 q = a / b;
   return q - ((a % b != 0) & ((a < 0) != (b < 0)));
 }
@@ -218,7 +306,8 @@ FL_INLINE vl floor_div_int(vl a, vl b) {
   return r;
 }
 // quotient and remainder of reals: the rounded quotient may be one too large or too small
-template <class V> FL_INLINE void floor_div_real(V a, V b, V& q, V& r) {
+template <class V>
+FL_INLINE void floor_div_real(V a, V b, V& q, V& r) {
   q = floor(a / b);
   r = -b * q + a;
   const V zero = {}, one = lift<V>((elem<V>)1);
@@ -227,7 +316,8 @@ template <class V> FL_INLINE void floor_div_real(V a, V b, V& q, V& r) {
   q = select(below, q - one, select(above, q + one, q));
   r = select(below, r + b, select(above, r - b, r));
 }
-template <class A, class B> FL_INLINE auto floordiv(A x, B y) {
+template <class A, class B>
+FL_INLINE auto floordiv(A x, B y) {
   typedef join<A, B> V;
   const V a = lift<V>(x), b = lift<V>(y);
   if constexpr (kIsReal<V>) {
@@ -236,7 +326,8 @@ template <class A, class B> FL_INLINE auto floordiv(A x, B y) {
     return floor_div_int(a, b);
   }
 }
-template <class A, class B> FL_INLINE auto mod(A x, B y) {
+template <class A, class B>
+FL_INLINE auto mod(A x, B y) {
   typedef join<A, B> V;
   const V a = lift<V>(x), b = lift<V>(y);
   if constexpr (kIsReal<V>) {
@@ -249,24 +340,39 @@ template <class A, class B> FL_INLINE auto mod(A x, B y) {
 }
 
 // ---- roots and reciprocals ----------------------------------------------------------------------
-template <class V> FL_INLINE V sqrt(V a) {
-  if constexpr (kSame<V, float>) return __builtin_sqrtf(a);
-  else if constexpr (kSame<V, double>) return __builtin_sqrt(a);
+template <class V>
+FL_INLINE V sqrt(V a) {
+  if constexpr (kSame<V, float>)
+    return __builtin_sqrtf(a);
+  else if constexpr (kSame<V, double>)
+    return __builtin_sqrt(a);
 #if !defined(__clang__) && defined(__AVX512F__)
-  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_sqrtps512_mask(a, a, (u16)-1, 4);
-  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_sqrtpd512_mask(a, a, (u8)-1, 4);
+  else if constexpr (kSame<V, vf>)
+    return (V)__builtin_ia32_sqrtps512_mask(a, a, (u16)-1, 4);
+  else if constexpr (kSame<V, vd>)
+    return (V)__builtin_ia32_sqrtpd512_mask(a, a, (u8)-1, 4);
 #elif !defined(__clang__) && defined(__AVX2__)
-  else if constexpr (kSame<V, vf>) return (V)__builtin_ia32_sqrtps256(a);
-  else if constexpr (kSame<V, vd>) return (V)__builtin_ia32_sqrtpd256(a);
+  else if constexpr (kSame<V, vf>)
+    return (V)__builtin_ia32_sqrtps256(a);
+  else if constexpr (kSame<V, vd>)
+    return (V)__builtin_ia32_sqrtpd256(a);
 #endif
-  else return map_lanes(a, [](elem<V> x) { return sqrt(x); });
+  else
+    return map_lanes(a, [](elem<V> x) { return sqrt(x); });
 }
-template <class V> FL_INLINE V reciprocal(V a) { return lift<V>((elem<V>)1) / a; }
-template <class V> FL_INLINE V rsqrt(V a) { return lift<V>((elem<V>)1) / sqrt(a); }
+template <class V>
+FL_INLINE V reciprocal(V a) {
+  return lift<V>((elem<V>)1) / a;
+}
+template <class V>
+FL_INLINE V rsqrt(V a) {
+  return lift<V>((elem<V>)1) / sqrt(a);
+}
 
-// 1/x for x whose reciprocal is normal and not 0 or inf (those give NaN): the hardware estimate and a
-// Newton step, where a division would block its port for 16 cycles
-template <class V> FL_INLINE V rcp_fast(V x) {
+// 1/x for x whose reciprocal is normal and not 0 or inf (those give NaN): the hardware estimate and
+// a Newton step, where a division would block its port for 16 cycles
+template <class V>
+FL_INLINE V rcp_fast(V x) {
 #if defined(__AVX512F__)
   if constexpr (kSame<V, vf>) {
     const V r = (V)__builtin_ia32_rcp14ps512_mask(x, x, (u16)-1);

@@ -11,7 +11,8 @@ template <class F, class R>
 double worst_ulp(F f, R exact, double low, double high, bool spread = false) {
   constexpr int L = fl::kLanes<float>;
   std::mt19937 engine(5);
-  std::uniform_real_distribution<double> draw(spread ? std::log2(high) - 60 : low, spread ? std::log2(high) : high);
+  std::uniform_real_distribution<double> draw(spread ? std::log2(high) - 60 : low,
+                                              spread ? std::log2(high) : high);
   double worst = 0;
   for (int i = 0; i < 20000; i++) {
     fl::vf x;
@@ -32,9 +33,11 @@ double worst_ulp(F f, R exact, double low, double high, bool spread = false) {
   return worst;
 }
 
-#define ULP(name, bound, exact, low, high)                                                        \
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::name(x); }, exact, low, high), bound);            \
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::name(x); }, exact, low, (high) < 1 ? (high) : 1.0, true), bound)
+#define ULP(name, bound, exact, low, high)                                                         \
+  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::name(x); }, exact, low, high), bound);             \
+  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::name(x); }, exact, low, (high) < 1 ? (high) : 1.0, \
+                      true),                                                                       \
+            bound)
 
 typedef long double Wide;
 
@@ -52,10 +55,18 @@ DEVICE_TEST(Math, ExponentialsStayWithinTheirBounds) {
 }
 
 DEVICE_TEST(Math, LogarithmsAnglesAndPowersStayWithinTheirBounds) {
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::log(x); }, [](Wide x) { return std::log(x); }, 1, 1e38, true), 1);
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::log(x); }, [](Wide x) { return std::log(x); }, 0.5, 2), 1);
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::log2(x); }, [](Wide x) { return std::log2(x); }, 0.5, 2), 2);
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::log2(x); }, [](Wide x) { return std::log2(x); }, 1, 1e38, true), 2);
+  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::log(x); }, [](Wide x) { return std::log(x); }, 1,
+                      1e38, true),
+            1);
+  EXPECT_LE(
+      worst_ulp([](fl::vf x) { return fl::log(x); }, [](Wide x) { return std::log(x); }, 0.5, 2),
+      1);
+  EXPECT_LE(
+      worst_ulp([](fl::vf x) { return fl::log2(x); }, [](Wide x) { return std::log2(x); }, 0.5, 2),
+      2);
+  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::log2(x); }, [](Wide x) { return std::log2(x); }, 1,
+                      1e38, true),
+            2);
   ULP(log1p, 1.5, [](Wide x) { return std::log1p(x); }, -0.999, 2);
   ULP(sin, 2, [](Wide x) { return std::sin(x); }, -9.9e4, 9.9e4);
   ULP(cos, 2, [](Wide x) { return std::cos(x); }, -9.9e4, 9.9e4);
@@ -64,13 +75,19 @@ DEVICE_TEST(Math, LogarithmsAnglesAndPowersStayWithinTheirBounds) {
     const auto exact = [p](Wide x) { return std::pow(x, Wide(p)); };
     EXPECT_LE(worst_ulp([p](fl::vf x) { return fl::pow(x, p); }, exact, 1e-9, 1e9, true), 0.51);
   }
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::rsqrt(x); }, [](Wide x) { return 1 / std::sqrt(x); }, 1, 1e38, true), 1.5);
-  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::rcp_fast(x); }, [](Wide x) { return 1 / x; }, 1e-9, 1e9, true), 1);
+  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::rsqrt(x); },
+                      [](Wide x) { return 1 / std::sqrt(x); }, 1, 1e38, true),
+            1.5);
+  EXPECT_LE(worst_ulp([](fl::vf x) { return fl::rcp_fast(x); }, [](Wide x) { return 1 / x; }, 1e-9,
+                      1e9, true),
+            1);
 }
 
 /** f at x, in float lanes, float, double lanes and double. */
-template <class F> void expect_at(F f, double x, double want, const char* what) {
-  const double got[] = {f(fl::splat<float>(float(x)))[1], f(float(x)), f(fl::splat<double>(x))[1], f(x)};
+template <class F>
+void expect_at(F f, double x, double want, const char* what) {
+  const double got[] = {f(fl::splat<float>(float(x)))[1], f(float(x)), f(fl::splat<double>(x))[1],
+                        f(x)};
   for (const double each : got) {
     const bool right = std::isnan(want) ? std::isnan(each)
                        : std::isinf(want) || want == 0
@@ -109,15 +126,17 @@ DEVICE_TEST(Math, NanOfAnyPayloadStaysNan) {
     float x;
     std::memcpy(&x, &bits, 4);
     const fl::vf v = fl::splat(x);
-    for (const fl::vf y : {fl::exp(v), fl::exp2(v), fl::exp_nonpos(v), fl::exp2_nonpos(v), fl::expm1(v),
-                           fl::tanh(v), fl::sigmoid(v), fl::erf(v), fl::log(v), fl::sin(v), fl::max(v, 1.0f)})
+    for (const fl::vf y :
+         {fl::exp(v), fl::exp2(v), fl::exp_nonpos(v), fl::exp2_nonpos(v), fl::expm1(v), fl::tanh(v),
+          fl::sigmoid(v), fl::erf(v), fl::log(v), fl::sin(v), fl::max(v, 1.0f)})
       EXPECT_TRUE(std::isnan(y[0])) << std::hex << bits;
   }
 }
 
 DEVICE_TEST(Math, PowMeetsTheStandardsSpecialCases) {
   const double inf = INFINITY;
-  const double values[] = {0.0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, 2.5, 1e9, -1e9, inf, -inf, NAN};
+  const double values[] = {0.0, -0.0, 1,   -1,  2,    -2,  3,    -3,
+                           0.5, -0.5, 2.5, 1e9, -1e9, inf, -inf, NAN};
   for (const double x : values) {
     for (const double y : values) {
       const double want = double(float(std::pow(x, y)));

@@ -8,14 +8,18 @@ float half_value(uint16_t bits, int exponent_bits) {
   const int mantissa_bits = 15 - exponent_bits, bias = (1 << (exponent_bits - 1)) - 1;
   const int e = (bits & 0x7fff) >> mantissa_bits, m = bits & ((1 << mantissa_bits) - 1);
   double value;
-  if (e == (1 << exponent_bits) - 1) value = m ? NAN : INFINITY;
-  else if (e == 0) value = std::ldexp(m, 1 - bias - mantissa_bits);
-  else value = std::ldexp(m + (1 << mantissa_bits), e - bias - mantissa_bits);
+  if (e == (1 << exponent_bits) - 1)
+    value = m ? NAN : INFINITY;
+  else if (e == 0)
+    value = std::ldexp(m, 1 - bias - mantissa_bits);
+  else
+    value = std::ldexp(m + (1 << mantissa_bits), e - bias - mantissa_bits);
   return float(bits & 0x8000 ? -value : value);
 }
 
 /** Every bit pattern widens exactly and, when narrowed, comes back; halfway cases go to even. */
-template <class Half> void check_half(int exponent_bits) {
+template <class Half>
+void check_half(int exponent_bits) {
   for (uint32_t bits = 0; bits < 65536; bits += fl::kLanes<float>) {
     Half in[fl::kLanes<float>], out[fl::kLanes<float>];
     for (int l = 0; l < fl::kLanes<float>; l++) in[l].bits = uint16_t(bits + l);
@@ -34,7 +38,8 @@ template <class Half> void check_half(int exponent_bits) {
       const float next = half_value(uint16_t(in[l].bits + 1), exponent_bits);
       if (std::isnan(next) || std::isinf(want) || std::isinf(next)) continue;
       const float middle = float((double(want) + double(next)) / 2);
-      for (const float near : {std::nextafter(middle, want), middle, std::nextafter(middle, next)}) {
+      for (const float near :
+           {std::nextafter(middle, want), middle, std::nextafter(middle, next)}) {
         Half one;
         fl::put(&one, near);
         const bool up = near == middle ? in[l].bits & 1 : near != std::nextafter(middle, want);
@@ -56,7 +61,8 @@ DEVICE_TEST(Memory, HalfOverflowIsInf) {
 }
 
 /** Contiguous, partial and strided access of one storage type; values are small integers. */
-template <class T, class S> void check_access() {
+template <class T, class S>
+void check_access() {
   constexpr int L = fl::kLanes<T>;
   for (const int64_t stride : {-3, -1, 0, 1, 2, 5}) {
     Guarded<S> memory(L * 5 + 1);
@@ -80,7 +86,8 @@ template <class T, class S> void check_access() {
     }
   }
 }
-template <class T> void check_all_access() {
+template <class T>
+void check_all_access() {
   check_access<T, float>();
   check_access<T, double>();
   check_access<T, fl::f16>();

@@ -38,8 +38,8 @@ class CompileTest : public testing::Test {
     return path.string();
   }
   std::string counting_compiler() {
-    return script("counting", "echo run >> " + (scratch.path / "runs").string() +
-                                  "\nexec " + find_program("c++") + " \"$@\"");
+    return script("counting", "echo run >> " + (scratch.path / "runs").string() + "\nexec " +
+                                  find_program("c++") + " \"$@\"");
   }
   long runs() const {
     const std::string text = read_text(scratch.path / "runs");
@@ -84,10 +84,13 @@ TEST_F(CompileTest, AHitStartsNoProcess) {
 TEST_F(CompileTest, TextHeadersAndIsaAreInTheKey) {
   const ScopedEnv cxx("FLASHLIGHT_CXX", counting_compiler());
   Cache cache(root);
-  const std::string text = std::string("#include \"value.h\"\n") + kExport + "int f() { return value; }";
+  const std::string text =
+      std::string("#include \"value.h\"\n") + kExport + "int f() { return value; }";
   EXPECT_EQ(call(*compile({text, {{"value.h", "enum { value = 1 };"}}, "generic"}, cache), "f"), 1);
   EXPECT_EQ(call(*compile({text, {{"value.h", "enum { value = 2 };"}}, "generic"}, cache), "f"), 2);
-  EXPECT_EQ(call(*compile({text + "\n", {{"value.h", "enum { value = 2 };"}}, "generic"}, cache), "f"), 2);
+  EXPECT_EQ(
+      call(*compile({text + "\n", {{"value.h", "enum { value = 2 };"}}, "generic"}, cache), "f"),
+      2);
   EXPECT_EQ(runs(), 4);
   if (!isa_supported("avx2")) return;
   compile({text, {{"value.h", "enum { value = 1 };"}}, "avx2"}, cache);
@@ -100,7 +103,8 @@ TEST_F(CompileTest, AnotherBuildOfTheCompilerIsAnotherKey) {
   Cache cache(root);
   const std::string real = find_program("c++");
   const std::string before = find_compiler(cache).version;
-  script("counting", "[ \"$1\" = --version ] && echo 'c++ of tomorrow' && exit 0\nexec " + real + " \"$@\"");
+  script("counting",
+         "[ \"$1\" = --version ] && echo 'c++ of tomorrow' && exit 0\nexec " + real + " \"$@\"");
   EXPECT_NE(find_compiler(cache).version, before);
 }
 
@@ -172,8 +176,10 @@ TEST_F(CompileTest, AnAskedCompilerThatIsMissingIsNamed) {
 }
 
 TEST_F(CompileTest, AFailingCompilerGivesItsLog) {
-  const ScopedEnv cxx("FLASHLIGHT_CXX",
-                      script("bad", "[ \"$1\" = --version ] && echo 'bad 1' && exit 0\necho no license >&2; exit 4"));
+  const ScopedEnv cxx(
+      "FLASHLIGHT_CXX",
+      script("bad",
+             "[ \"$1\" = --version ] && echo 'bad 1' && exit 0\necho no license >&2; exit 4"));
   const CompileError error = error_of({"", {}, "generic"});
   EXPECT_NE(error.log().find("no license"), std::string::npos);
   EXPECT_NE(error.message().find("status 4"), std::string::npos);
@@ -185,8 +191,9 @@ TEST_F(CompileTest, ACompilerThatMakesNothingIsAnError) {
 }
 
 TEST_F(CompileTest, AHangingCompilerIsEnded) {
-  const ScopedEnv cxx("FLASHLIGHT_CXX",
-                      script("slow", "[ \"$1\" = --version ] && echo 'slow 1' && exit 0\nsleep 1000"));
+  const ScopedEnv cxx(
+      "FLASHLIGHT_CXX",
+      script("slow", "[ \"$1\" = --version ] && echo 'slow 1' && exit 0\nsleep 1000"));
   const CompileError error = error_of({"", {}, "generic"}, {.timeout = milliseconds(300)});
   EXPECT_NE(error.message().find("did not end in 300 ms"), std::string::npos);
 }
@@ -206,16 +213,19 @@ TEST_F(CompileTest, CommandWordsAndClangFlags) {
 TEST_F(CompileTest, AKernelFindsTheOpenMpRuntime) {
   ASSERT_FALSE(openmp_runtime().empty());
   Cache cache(root);
-  const auto module = compile(
-      {"extern \"C\" int omp_get_max_threads();\n" + std::string(kExport) +
-           "int threads() { return omp_get_max_threads(); }", {}, host_isa()},
-      cache);
+  const auto module = compile({"extern \"C\" int omp_get_max_threads();\n" + std::string(kExport) +
+                                   "int threads() { return omp_get_max_threads(); }",
+                               {},
+                               host_isa()},
+                              cache);
   EXPECT_GE(call(*module, "threads"), 1);
 }
 
 TEST_F(CompileTest, AnObjectWithAMissingSymbolDoesNotLoad) {
-  const CompileError error = error_of(
-      {"int missing_function();\n" + std::string(kExport) + "int f() { return missing_function(); }", {}, "generic"});
+  const CompileError error = error_of({"int missing_function();\n" + std::string(kExport) +
+                                           "int f() { return missing_function(); }",
+                                       {},
+                                       "generic"});
   EXPECT_NE(error.log().find("missing_function"), std::string::npos);
 }
 
