@@ -15,7 +15,8 @@ std::string at(const std::string& name, const std::vector<Expr>& axes) {
 
 std::string computation(const std::string& title, const Computation& c) {
   std::string text = title + " " + at(c.name, c.axes) + " = ";
-  if (c.op != Reduce::None) text += std::string(reduce_text(c.op)) + "(" + names(c.reduce_axes) + ") ";
+  if (c.op != Reduce::None)
+    text += std::string(reduce_text(c.op)) + "(" + names(c.reduce_axes) + ") ";
   return text + print(c.body) + "\n";
 }
 

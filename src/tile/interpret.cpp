@@ -18,7 +18,8 @@ class Interpreter {
       : kernel_(without_inline(kernel)) {
     base_.sizes = symbols;
     for (const auto& [name, value] : kernel.specialization.fixed) base_.sizes[name] = value;
-    if (inputs.size() != kernel_.inputs.size()) throw Refused(kernel_.name, "wrong number of inputs");
+    if (inputs.size() != kernel_.inputs.size())
+      throw Refused(kernel_.name, "wrong number of inputs");
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Input& in = kernel_.inputs[i];
       if (sizes(in.shape) != inputs[i].shape)
@@ -26,7 +27,8 @@ class Interpreter {
       base_.inputs[in.name] = &inputs[i];
     }
     // What no unit writes stays NaN: a wrong grid shows.
-    for (const Store& o : kernel_.outputs) outputs_.push_back(make_array(sizes(o.shape), std::nan("")));
+    for (const Store& o : kernel_.outputs)
+      outputs_.push_back(make_array(sizes(o.shape), std::nan("")));
   }
 
   std::vector<Array> run() {

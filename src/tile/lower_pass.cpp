@@ -104,9 +104,26 @@ void PassLowering::lower_tiles() {
     if (needed.count(c.name)) lower_tile(c);
 }
 
+/// As Roles::local, and indices in the order that tile values have here.
+Expr PassLowering::local(Expr e) const {
+  return transform(roles_.local(e), [&](Expr x) {
+    const auto given = x->op == Op::Load ? given_.find(x->name()) : given_.end();
+    if (given == given_.end()) return x;
+    for (const Statement& s : pass_.before) {
+      if (s.name != x->name()) continue;
+      std::vector<Expr> index;
+      for (Expr a : s.axes)
+        index.push_back(x->args[std::find(given->second.begin(), given->second.end(), a) -
+                                given->second.begin()]);
+      return load(s.name, index, x->type);
+    }
+    return x;
+  });
+}
+
 void PassLowering::lower_tile(const Computation& c) {
-  Expr body = roles_.local(c.body);
-  std::vector<Expr> axes = roles_.in_tile(c.axes);
+  Expr body = local(c.body);
+  std::vector<Expr> axes = given_[c.name] = roles_.in_tile(c.axes);
   auto parts = terms(body);
   if (c.op != Reduce::Sum) parts = {{1, body}};
   std::vector<Plan> plans;
@@ -151,7 +168,7 @@ void PassLowering::lower_state(const StreamState& s) {
   out.type = s.body->type;
   out.references = s.references;
   for (auto& [name, f] : s.move) out.move[name] = roles_.local(f);
-  out.body = roles_.local(s.body);
+  out.body = local(s.body);
   std::vector<Expr> axes = roles_.in_tile(s.axes), values;
   for (Expr a : axes)
     if (!is_row(a)) values.push_back(a);

@@ -33,6 +33,7 @@ class PassLowering {
   void contract_tile(const std::string& name, ir::Type type, const Plan& plan, ir::Reduce op,
                      ir::Expr body);
   void lower_state(const ir::StreamState& s);
+  ir::Expr local(ir::Expr e) const;
   std::string row_operand(ir::Expr a, const std::vector<ir::Expr>& axes);
   std::string loop_operand(ir::Expr b, const std::vector<ir::Expr>& axes, Storage storage);
   bool direct(ir::Expr b, const std::vector<ir::Expr>& n) const;
@@ -59,6 +60,7 @@ class PassLowering {
   Kernel& kernel_;
   Pass pass_;
   std::vector<std::pair<size_t, ir::Expr>> operands_;  // state -> left operand, to be shared
+  std::map<std::string, std::vector<ir::Expr>> given_;  // tile value -> its axes in the stream
   ir::Substitution made_;                              // value -> Load of the statement holding it
 };
 

@@ -161,21 +161,18 @@ void PassLowering::ranges() {
   for (Expr a : roles_.tiled)
     rows[a] = {symbol(a->name() + ".lo"), symbol(a->name() + ".hi") - constant(int64_t{1})};
 
-  auto clamp = [&](const analysis::LoopRange& r) {
-    return Range{r.lo ? binary(Op::Max, zero, r.lo) : zero,
-                 r.hi ? binary(Op::Min, r.hi, extent) : extent};
+  auto range = [&](const analysis::LoopRange& r) {
+    return Range{r.lo ? r.lo : zero, r.hi ? r.hi : extent};
   };
   analysis::Liveness live = analysis::liveness(stream_, source_);
-  pass_.live = pass_.full = {zero, extent};
   pass_.certificate = live.certificate ? roles_.local(live.certificate) : Expr();
+  // Not simplified here: the bounds of the row tile are Symbols that may be 0, unlike sizes.
+  pass_.live = pass_.full = {zero, extent};
   if (live.condition)
-    pass_.live = clamp(analysis::may_hold(live.condition, stream_.loop, rows));
-  for (Expr p : live.predicates) {
-    Range r = clamp(analysis::must_hold(p, stream_.loop, rows));
-    pass_.full.lo = binary(Op::Max, pass_.full.lo, r.lo);
-    pass_.full.hi = binary(Op::Min, pass_.full.hi, r.hi);
-  }
-  for (Range* r : {&pass_.live, &pass_.full}) r->lo = simplify(r->lo), r->hi = simplify(r->hi);
+    pass_.live = range(analysis::may_hold(live.condition, stream_.loop, rows));
+  Expr unmasked = boolean(true);
+  for (Expr p : live.predicates) unmasked = binary(Op::And, unmasked, p);
+  pass_.full = range(analysis::must_hold(unmasked, stream_.loop, rows));
 
   Assumptions known(live.predicates);
   auto full = [&](std::vector<Statement> list) {

@@ -38,8 +38,8 @@ std::string product(const Contraction& c) {
 }
 
 const Contraction* product_of(const std::vector<Contraction>& all, const std::string& value) {
-  const auto it = std::find_if(all.begin(), all.end(),
-                               [&](const Contraction& c) { return c.value == value; });
+  const auto it =
+      std::find_if(all.begin(), all.end(), [&](const Contraction& c) { return c.value == value; });
   return it == all.end() ? nullptr : &*it;
 }
 
@@ -56,14 +56,16 @@ class Printer {
     for (const Store& o : k_.outputs) {
       std::string index;
       for (Expr e : o.index) index += (index.empty() ? "" : ", ") + print(e);
-      line(1, "store " + o.name + "[" + index + "] : " + dtype_text(o.dtype) + " = " +
-                  print(o.body));
+      line(1,
+           "store " + o.name + "[" + index + "] : " + dtype_text(o.dtype) + " = " + print(o.body));
     }
     return out_;
   }
 
  private:
-  void line(int depth, const std::string& text) { out_ += std::string(2 * depth, ' ') + text + "\n"; }
+  void line(int depth, const std::string& text) {
+    out_ += std::string(2 * depth, ' ') + text + "\n";
+  }
 
   void header() {
     line(0, "kernel " + k_.name + " for " + k_.target);
@@ -87,7 +89,8 @@ class Printer {
       if (const Contraction* c = product_of(contractions, s.name)) {
         text += product(*c);
       } else {
-        if (s.op != Reduce::None) text += std::string(reduce_text(s.op)) + "(" + names(s.reduce_axes) + ") ";
+        if (s.op != Reduce::None)
+          text += std::string(reduce_text(s.op)) + "(" + names(s.reduce_axes) + ") ";
         text += print(s.body);
       }
       line(depth_, text);

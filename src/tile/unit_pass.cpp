@@ -170,8 +170,8 @@ void Unit::final_value(const Pass& p, const StreamPass::Final& f) {
   const Buffers kept = states_;
   Buffers settled;
   for (const State& s : p.states) {
-    const bool ready = std::all_of(
-        p.references.begin(), p.references.end(), [&](const StreamReference& r) {
+    const bool ready =
+        std::all_of(p.references.begin(), p.references.end(), [&](const StreamReference& r) {
           return !std::count(s.references.begin(), s.references.end(), r.name) ||
                  scope_.buffers.count(r.follows);
         });

@@ -93,9 +93,14 @@ class Verifier {
   void load(Expr n) const {
     const auto local = ranks_.find(n->name());
     const auto input = inputs_.find(n->name());
-    need(local != ranks_.end() || input != inputs_.end(), "loads " + n->name() + " before it is made");
+    need(local != ranks_.end() || input != inputs_.end(),
+         "loads " + n->name() + " before it is made");
     need((local != ranks_.end() ? local->second : input->second) == n->args.size(),
          "rank of the load " + print(n));
+    const auto made = statements_.find(n->name());
+    for (size_t d = 0; made != statements_.end() && d < n->args.size(); ++d)
+      need(!contains(made->second.axes, n->args[d]) || made->second.axes[d] == n->args[d],
+           "axes of the load " + print(n) + " are not in order");
     need(!dead_.count(n->name()), "loads " + n->name() + ", whose buffer was given away");
   }
 
@@ -128,7 +133,8 @@ class Verifier {
     need(s.op == Reduce::None, "reduces into what it reads");
     // In place: every element may read its own old value and no other.
     for (Expr l : loads_of(s.body))
-      need(root(l->name()) != root(s.alias) || l->args == s.axes, "reads " + print(l) + " in place");
+      need(root(l->name()) != root(s.alias) || l->args == s.axes,
+           "reads " + print(l) + " in place");
     for (const auto& [name, other] : statements_)
       if (root(name) == root(s.alias)) dead_.insert(name);
   }
@@ -144,7 +150,8 @@ class Verifier {
     at_ = "pack " + s.name;
     need(s.storage != Storage::Inline, "is not in memory");
     if (s.storage == Storage::Direct)
-      return need(s.body->op == Op::Load && inputs_.count(s.body->name()), "is no load of an input");
+      return need(s.body->op == Op::Load && inputs_.count(s.body->name()),
+                  "is no load of an input");
     for (Expr a : axes_of(s.body)) {
       const auto at = std::find(k_.grid.begin(), k_.grid.end(), a) - k_.grid.begin();
       need(!contains(k_.grid, a) || at < k_.pack_axes, "depends on grid axis " + a->name());
@@ -178,8 +185,8 @@ class Verifier {
 
   void contraction(const Contraction& c, const std::vector<Statement>& of) {
     at_ = "contraction " + c.value;
-    const auto s = std::find_if(of.begin(), of.end(),
-                                [&](const Statement& x) { return x.name == c.value; });
+    const auto s =
+        std::find_if(of.begin(), of.end(), [&](const Statement& x) { return x.name == c.value; });
     if (s == of.end()) return need(false, "is of no statement here");
     need(same_set(s->axes, joined({c.batch, c.m, c.n})), "its axes are not batch, m and n");
     need(same_set(s->reduce_axes, c.k) && s->op == c.op, "reduces otherwise than its statement");
@@ -323,7 +330,7 @@ class Verifier {
 
   const Kernel& k_;
   std::string at_;
-  Axes inside_;       // axes that a statement may have here
+  Axes inside_;  // axes that a statement may have here
   Names sizes_, values_, dead_;
   std::map<std::string, size_t> inputs_, ranks_;
   std::map<std::string, Statement> statements_;
