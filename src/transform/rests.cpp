@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "ir/rewrite.h"
+#include "transform/combine.h"
 
 namespace flashlight::transform {
 
@@ -57,11 +58,11 @@ class Rest {
 
   bool build(const Term& term) {
     split(term);
-    if (!combine()) return false;
-    for (const auto& [place, p] : found_)
-      if (!stand_in(*place, p)) return false;
-    for (const auto& [place, p] : found_)
-      if (place->kind == Place::Kind::Centred && !centred(*place, p)) return false;
+    if (!combine(draft_, factors_)) return false;
+    for (const auto& [place, p] : factors_.places)
+      if (!stand_in(place, p)) return false;
+    for (const auto& [place, p] : factors_.places)
+      if (place.kind == Place::Kind::Centred && !centred(place, p)) return false;
     ratios();
     return true;
   }
@@ -90,96 +91,13 @@ class Rest {
     for (const auto& factor : term.factors) {
       const Expr f = factor.first;
       if (const Place* place = places_.find(f)) {
-        found_.emplace_back(place, factor.second);
+        factors_.places.emplace_back(*place, factor.second);
       } else if (!places_.varies(f)) {
         coefficient_.factors.push_back(factor);
       } else if (f->type == Type::Bool) {
-        conditions_.push_back(f);
+        factors_.conditions.push_back(f);
       } else {
-        still_.push_back(factor);
-      }
-    }
-  }
-
-  // exp(a) exp(b), each at its own peak, may underflow everywhere though eager's does not: unless
-  // eager subtracts those peaks itself, it is exp(a + b) that must be at its peak.
-  bool combine() {
-    const Place* host = nullptr;
-    bool own = true;
-    int places = 0;
-    for (const auto& [place, p] : found_) {
-      if (place->kind == Place::Kind::Centred) continue;
-      ++places;
-      if (place->kind == Place::Kind::Homogeneous) {
-        if (host || (p != 1 && found_.size() > 1)) return false;
-        host = place;
-      } else {
-        own = own && p > 0 &&
-              draft_.own_peak(place->element, conditions_, place->known).has_value();
-      }
-    }
-    if (places == 0 || (own && (!host || places == 1))) return true;
-    return gather(host);
-  }
-
-  // All exponentials in one place, inside of `host` if there is one.
-  bool gather(const Place* host) {
-    Place all;
-    Sum element, known;
-    if (host) {
-      all = *host;
-      add(known, {atom(host->known)});
-    }
-    const auto take = [&](Op op, Expr e, Expr k, double p) {
-      Op& base = host ? all.base : all.op;
-      const bool fits = !all.symbol || base == op;
-      base = op;
-      add(element, {atom(e)}, Term{p, {}});
-      if (k) add(known, {atom(k)}, Term{p, {}});
-      return fits;
-    };
-    std::vector<std::pair<const Place*, double>> others;
-    for (const auto& [place, p] : found_) {
-      if (place->kind == Place::Kind::Exponential) {
-        if (!take(place->op, place->element, place->known, p)) return false;
-        all.symbol = place->symbol;
-      } else if (place != host) {
-        others.emplace_back(place, p);
-      }
-    }
-    std::erase_if(still_, [&](const auto& f) {
-      const bool fits = f.first->op == (host ? all.base : all.op);
-      if (fits) take(f.first->op, f.first->args[0], {}, f.second);
-      return fits;
-    });
-    const double power = host ? host_power(host) : 1;
-    all.known = to_expr(known, all.symbol->type);
-    if (host) {
-      raise(all, element);
-    } else {
-      all.kind = Place::Kind::Exponential;
-      all.element = to_expr(element, all.symbol->type);
-    }
-    combined_ = std::move(all);
-    found_ = std::move(others);
-    found_.emplace(found_.begin(), &combined_, power);
-    return true;
-  }
-
-  double host_power(const Place* host) const {
-    for (const auto& [place, p] : found_)
-      if (place == host) return p;
-    return 1;
-  }
-
-  // max(a, b) exp(e) = max(a exp(e), b exp(e))
-  static void raise(Place& place, const Sum& element) {
-    if (element.empty()) return;
-    for (auto& sum : place.parts) {
-      for (Place::Part& part : sum) {
-        Sum exponent = element;
-        if (part.exponent) add(exponent, {atom(part.exponent)});
-        part.exponent = to_expr(exponent, place.symbol->type);
+        factors_.still.push_back(factor);
       }
     }
   }
@@ -200,7 +118,7 @@ class Rest {
   void exponential(const Place& place, double p) {
     const auto signed_ = [&](Expr e) { return p < 0 ? ir::unary(Op::Neg, e) : e; };
     const Expr element = signed_(place.element), known = signed_(place.known);
-    const Peak peak = draft_.peak(element, conditions_, known);
+    const Peak peak = draft_.peak(element, factors_.conditions, known);
     const double start = peak.scale.coefficient < 0 ? kInfinity : -kInfinity;
     const Expr r = draft_.reference(peak.name, *draft_.target(peak.name),
                                     ir::constant(start, peak.name->type));
@@ -231,7 +149,7 @@ class Rest {
       for (const Place::Part& part : sum) {
         Expr e = part.exponent ? part.exponent : ir::constant(0.0, type);
         if (places_.varies(e)) {
-          const Peak peak = draft_.peak(e, conditions_, place.known);
+          const Peak peak = draft_.peak(e, factors_.conditions, place.known);
           e = to_expr(multiply(peak.scale, atom(peak.name)), type);
         } else if (ir::is_const(e)) {
           *start = std::max(*start, ir::const_value(e));
@@ -301,7 +219,7 @@ class Rest {
       if (q > -2 || !places_.waits(d) || d->type == Type::Bool) continue;
       const auto target = draft_.target(d);
       if (!target) continue;
-      for (auto& [x, p] : still_) {
+      for (auto& [x, p] : factors_.still) {
         const double k = std::min(p, -q);
         if (k < 2 || !draft_.dominates(d, x)) continue;
         const Expr name = draft_.named(d);
@@ -315,7 +233,7 @@ class Rest {
     }
     const auto gone = [](const auto& f) { return f.second == 0; };
     std::erase_if(coefficient_.factors, gone);
-    std::erase_if(still_, gone);
+    std::erase_if(factors_.still, gone);
   }
 
   int leaf_index(Expr e) const {
@@ -332,7 +250,7 @@ class Rest {
       const double p = moving_[i].shift ? at[i] : moving_[i].power;
       if (p != 0) f = multiply(f, atom(moving_[i].value, p));
     }
-    auto still = still_;
+    auto still = factors_.still;
     std::stable_sort(still.begin(), still.end(), [&](const auto& a, const auto& b) {
       return leaf_index(a.first) < leaf_index(b.first);
     });
@@ -343,7 +261,7 @@ class Rest {
       still.pop_back();
     }
     for (const auto& [e, p] : still) f = multiply(f, atom(e, p));
-    for (Expr c : conditions_) f = multiply(f, atom(c));
+    for (Expr c : factors_.conditions) f = multiply(f, atom(c));
     const Expr e = to_expr(f, type_);
     return last ? e * last : e;
   }
@@ -394,10 +312,7 @@ class Rest {
   Places& places_;
   Type type_;
   Term coefficient_;
-  std::vector<Expr> conditions_;
-  std::vector<std::pair<Expr, double>> still_;
-  std::vector<std::pair<const Place*, double>> found_;
-  Place combined_;
+  Factors factors_;
   std::vector<Moving> moving_;
 };
 
