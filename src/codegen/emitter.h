@@ -17,6 +17,7 @@ class Writer {
   void line(const std::string& text = "");
   void open(const std::string& head);  // "head {"; an empty head opens a bare block
   void close(const std::string& tail = "");
+  void otherwise() { depth_--, line("} else {"), depth_++; }
   /// Lines that another writer made, indented further by what is open here.
   void append(const std::string& text);
   const std::string& text() const { return text_; }

@@ -237,12 +237,11 @@ bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& 
     out_.open("for (i64 " + k.id + " = 0; " + k.id + " < " + k.id + "_n; " + k.id + " += " + step + ")");
     out_.line("const i64 count = " + size + ";");
     if (first != "Keep") {
-      out_.line("if (" + k.id + " == 0)");
-      out_.open("");
+      out_.open("if (" + k.id + " == 0)");
       call(first, a, b, to, "count", k.id);
-      out_.close(" else {");
+      out_.otherwise();
       call("Keep", a, b, to, "count", k.id);
-      out_.line("}");
+      out_.close();
     } else {
       call("Keep", a, b, to, "count", k.id);
     }

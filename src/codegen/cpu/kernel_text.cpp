@@ -181,7 +181,7 @@ void KernelText::print_entry(Writer& out) const {
   out.line("Packs packs;");
   out.line("place_packs(a, to, packs);");
   print_indices(out, "group", 0, split);
-  out.line("pack(a, packs" + grid_text("", split) + ", item);");
+  out.line("pack_item(a, packs" + grid_text("", split) + ", item);");
   out.close(";");
   out.open("const auto compute = [&](char* from, char* tile, i64 group, i64 index)");
   out.line("Packs packs;");

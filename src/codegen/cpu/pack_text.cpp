@@ -35,7 +35,7 @@ void KernelText::print_pack(Writer& out) {
   const Expr loop = plan_.kernel.loop;
   const AxisPlan& j = plan_.axis(loop);
   out.line("// one panel of what the units of a group share");
-  out.open("static __attribute__((noinline)) void pack(const Args& a, const Packs& k" +
+  out.open("static __attribute__((noinline)) void pack_item(const Args& a, const Packs& k" +
            grid_text("i64 ", static_cast<size_t>(plan_.kernel.pack_axes)) + ", i64 item)");
   out.line("const i64 extent = " + plan_.size_text(loop->extent()) + ";");
   out.line("const i64 " + j.id + "_lo = item * P;");

@@ -171,9 +171,9 @@ void KernelText::print_step(const tile::Pass& pass, const std::string& name) {
     }
     steps_.open("if constexpr (Full)");
     steps_.append(full);
-    steps_.close(" else {");
-    steps_.append("  " + partial);
-    steps_.line("}");
+    steps_.otherwise();
+    steps_.append(partial);
+    steps_.close();
   }
   steps_.close();
   steps_.line();
