@@ -25,7 +25,8 @@ enum class Storage : uint8_t {
   Inline,   // no memory: the body is evaluated where it is used
   Scratch,  // an array over `axes` (row major in that order, loop axis innermost if present)
   Panel,    // packed: blocks of schedule.panel of the last axis; inside a block [other axes][panel]
-  Direct,   // read in memory as it lies: body is one Load of an input with unit stride (last axis)
+  Direct,   // read in memory as it lies: body is one Load of an input with unit stride (last axis);
+            // in `before` only
 };
 
 /// A tile value. Map: reduce_axes empty. Otherwise a reduction over whole axes inside the tile.
@@ -99,7 +100,7 @@ struct Kernel {
   std::vector<Expr> whole;      // axes that lie in a tile with all their (constant) extent
   Expr loop;
 
-  std::vector<Statement> packs;     // Panel, Scratch (row major over all loop elements) or Direct
+  std::vector<Statement> packs;     // Panel, or Scratch (row major over all loop elements)
   std::vector<Statement> prologue;
   std::vector<Contraction> prologue_contractions;
   std::vector<Pass> passes;

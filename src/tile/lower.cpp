@@ -26,7 +26,7 @@ bool computes_in_double(const Stream& s) {
 void order_grid(Kernel& k) {
   auto packed = [&](Expr a) {
     for (const Statement& p : k.packs)
-      if (p.storage != Storage::Direct && uses(p.body, a)) return true;
+      if (uses(p.body, a)) return true;
     return false;
   };
   auto end = std::stable_partition(k.grid.begin(), k.grid.end(), packed);

@@ -198,11 +198,14 @@ std::string PassLowering::row_operand(Expr a, const std::vector<Expr>& axes) {
   return name;
 }
 
+/// What lies in memory as it is needed is read there, by every tile; the rest is packed once.
 std::string PassLowering::loop_operand(Expr b, const std::vector<Expr>& axes, Storage storage) {
-  for (const Statement& s : kernel_.packs)
+  bool in_place = storage == Storage::Direct;
+  std::vector<Statement>& list = in_place ? pass_.before : kernel_.packs;
+  for (const Statement& s : list)
     if (s.body == b && s.axes == axes && s.storage == storage) return s.name;
-  std::string name = "columns" + std::to_string(kernel_.packs.size());
-  kernel_.packs.push_back({name, b->type, axes, Reduce::None, {}, b, storage, ""});
+  std::string name = (in_place ? "direct" : "columns") + std::to_string(list.size());
+  list.push_back({name, b->type, axes, Reduce::None, {}, b, storage, ""});
   return name;
 }
 

@@ -156,8 +156,8 @@ void PassLowering::assign_aliases() {
 void PassLowering::ranges() {
   Expr zero = constant(int64_t{0}), extent = stream_.loop->extent();
   std::map<Expr, analysis::Interval> rows;
-  for (Expr a : stream_.row_axes)
-    if (!roles_.is_grid(a)) rows[a] = {zero, simplify(a->extent() - constant(int64_t{1}))};
+  for (Expr a : roles_.whole)  // also those that are reduced inside the tile
+    rows[a] = {zero, simplify(a->extent() - constant(int64_t{1}))};
   for (Expr a : roles_.tiled)
     rows[a] = {symbol(a->name() + ".lo"), symbol(a->name() + ".hi") - constant(int64_t{1})};
 
@@ -181,7 +181,8 @@ void PassLowering::ranges() {
       bool operand = std::any_of(pass_.states.begin(), pass_.states.end(), [&](const State& t) {
         return t.contraction && t.contraction->a == s.name;
       });
-      if (s.op == Reduce::None && !operand && cost(s.body, roles_) <= kCheap)
+      bool held = s.storage == Storage::Scratch && s.op == Reduce::None && !operand;
+      if (held && cost(s.body, roles_) <= kCheap)
         s.storage = Storage::Inline, s.alias.clear();
     }
     return list;
