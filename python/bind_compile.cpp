@@ -1,0 +1,47 @@
+#include "api/compile.h"
+#include "bind.h"
+#include "transform/discover.h"
+
+namespace nb = nanobind;
+
+namespace flashlight::python {
+namespace {
+
+using Regions = std::vector<ir::Program>;
+using Left = std::vector<std::pair<std::string, std::string>>;  // computation, reason
+using Addresses = std::vector<uintptr_t>;
+using Strides = std::vector<std::vector<int64_t>>;
+
+std::pair<Regions, Left> discover(const ir::Program& program) {
+  transform::Discovery found = transform::discover(program);
+  std::pair<Regions, Left> out;
+  for (transform::Region& r : found.regions) out.first.push_back(std::move(r.program));
+  for (const transform::Left& l : found.left) out.second.emplace_back(l.computation, l.reason);
+  return out;
+}
+
+std::vector<api::View> views(const Addresses& data, const Strides& strides) {
+  std::vector<api::View> out(data.size());
+  for (size_t i = 0; i < data.size(); ++i)
+    out[i] = {reinterpret_cast<void*>(data[i]), strides.at(i).data()};
+  return out;
+}
+
+void call(const api::Compiled& compiled, const Addresses& inputs, const Strides& input_strides,
+          const Addresses& outputs, const Strides& output_strides,
+          const std::vector<int64_t>& symbols) {
+  compiled.call(views(inputs, input_strides), views(outputs, output_strides), symbols);
+}
+
+}  // namespace
+
+void bind_compile(nb::module_& m) {
+  m.def("discover", &discover, nb::arg("program"));
+  m.def("kernels_made", &api::variants_made);
+  nb::class_<api::Compiled>(m, "Compiled")
+      .def(nb::init<const std::string&>(), nb::arg("text"))
+      .def("__call__", &call, nb::arg("inputs"), nb::arg("input_strides"), nb::arg("outputs"),
+           nb::arg("output_strides"), nb::arg("symbols"), nb::call_guard<nb::gil_scoped_release>());
+}
+
+}  // namespace flashlight::python

@@ -1,0 +1,128 @@
+"""torch.compile(..., backend="flashlight"): an extension of Inductor by its public hooks."""
+
+import functools
+import hashlib
+import operator
+import warnings
+from contextvars import ContextVar
+from pathlib import Path
+
+import torch
+from torch._inductor import config, list_mode_options
+from torch._inductor.compile_fx import compile_fx
+from torch._inductor.custom_graph_pass import CustomGraphPass
+from torch._inductor.pattern_matcher import stable_topological_sort
+
+from torch_flashlight import _core as core
+from torch_flashlight import kernel  # noqa: F401  defines the op
+from torch_flashlight.capture import Capture, Left, order_of
+
+# What passes found while explain() runs: a list of (kernel texts, what was left).
+record: ContextVar[list | None] = ContextVar("record", default=None)
+
+
+def flashlight(gm, inputs, *, mode=None, options=None):
+    """The backend. `mode` and `options` are Inductor's own; the host compiler obeys them."""
+    patches = {**(list_mode_options(mode) if mode else {}), **(options or {})}
+    theirs = patches.get("joint_custom_pre_pass", config.joint_custom_pre_pass)
+    patches["joint_custom_pre_pass"] = FusePass(theirs)
+    return compile_fx(gm, inputs, config_patches=patches)
+
+
+@functools.cache
+def version() -> bytes:
+    """Changes with anything of this package: the host compiler's cache holds programs of ours."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.suffix in (".py", ".so"):
+            digest.update(path.read_bytes())
+    return digest.digest()
+
+
+class FusePass(CustomGraphPass):
+    """Replaces each region of a graph that one kernel can compute by a call of the op `run`."""
+
+    def __init__(self, then=None):
+        self.then = then
+
+    def __call__(self, graph):
+        try:
+            fuse(graph)
+        except Exception as error:
+            warnings.warn(f"flashlight left a graph as it was: {error!r}", stacklevel=2)
+        if self.then is not None:
+            self.then(graph)
+
+    def uuid(self):
+        if self.then is None:
+            return version()
+        theirs = self.then.uuid() if isinstance(self.then, CustomGraphPass) else None
+        return None if theirs is None else (version(), theirs)
+
+
+def fuse(graph):
+    capture = Capture(graph)
+    if core.debug_wants("passes"):
+        core.debug_print("passes", f"captured\n{capture.program}")
+    regions, stayed = core.discover(capture.program)
+    nodes = {node.name: node for node in graph.nodes}
+    left, texts = list(capture.left), []
+    left += [Left(op_of(nodes, name), reason) for name, reason in stayed]
+    for program in regions:
+        reason = obstacle(program, nodes)
+        if reason is None:
+            texts.append(replace(graph, capture, program, nodes))
+        else:
+            left.append(Left(program.outputs[0].name, reason))
+    if texts:
+        stable_topological_sort(graph)
+        graph.eliminate_dead_code()
+        graph.lint()
+    if (told := record.get()) is not None:
+        told.append((texts, left))
+
+
+def op_of(nodes, name):
+    return str(nodes[name].target) if name in nodes else name
+
+
+def obstacle(program, nodes) -> str | None:
+    """Why the region cannot be one call in this graph."""
+    names = [v.name for v in (*program.inputs, *program.outputs)]
+    inside = [name for name in names if name not in nodes]
+    if inside:
+        return f"cut inside an op at {inside[0]}"
+    outputs = {nodes[o.name] for o in program.outputs}
+    seen, todo = set(), [nodes[i.name] for i in program.inputs]
+    while todo:
+        node = todo.pop()
+        if node in outputs:
+            return f"{node.name} is needed to compute an input"
+        todo += [n for n in node.all_input_nodes if n not in seen]
+        seen.update(node.all_input_nodes)
+    return None
+
+
+def replace(graph, capture, program, nodes) -> str:
+    program = program.with_orders([order_of(nodes[o.name].meta["val"]) for o in program.outputs])
+    text = str(program)
+    outputs = [nodes[o.name] for o in program.outputs]
+    with graph.inserting_before(outputs[0]):
+        inputs = [nodes[i.name] for i in program.inputs]
+        inputs = [constant(graph, node) if node.op == "get_attr" else node for node in inputs]
+        symbols = [capture.sizes.node(name) for name in program.symbols]
+        arguments = (inputs, symbols, text)
+        call = graph.call_function(torch.ops.flashlight.run.default, arguments)
+        call.meta["val"] = [node.meta["val"] for node in outputs]
+        for i, node in enumerate(outputs):
+            item = graph.call_function(operator.getitem, (call, i))
+            item.meta.update(node.meta)
+            node.replace_all_uses_with(item)
+    return text
+
+
+def constant(graph, node):
+    """A tensor that is part of the graph, as the host compiler takes it: by this op alone."""
+    made = graph.call_function(torch.ops.aten.lift_fresh_copy.default, (node,))
+    made.meta.update(node.meta)
+    return made
