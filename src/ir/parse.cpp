@@ -20,7 +20,7 @@ namespace flashlight::ir {
 namespace {
 
 // A bound on nesting keeps hostile text from exhausting the stack.
-constexpr int kMaxDepth = 2000;
+constexpr int kMaxDepth = 500;
 
 struct InfixOp {
   const char* text;
