@@ -25,7 +25,8 @@ LoopRange may_hold(ir::Expr predicate, ir::Expr loop, const std::map<ir::Expr, I
 /// Elements for which it certainly holds for every point of `rows`: a subset (lo >= hi: empty).
 LoopRange must_hold(ir::Expr predicate, ir::Expr loop, const std::map<ir::Expr, Interval>& rows);
 
-/// What one pass of a stream may skip, as one condition over (rows, loop).
+/// What one pass of a stream may skip, as one condition over rows, the loop and axes that a tile
+/// value is reduced over: all of those but the loop belong into `rows` above.
 struct Liveness {
   ir::Expr condition;  // false: every state of the pass receives its identity. Null: never known
   /// Bool over Symbols (finals of this pass) and Loads (finals of earlier ones): skipping was exact
