@@ -24,6 +24,14 @@ std::optional<int64_t> floor_div(int64_t a, int64_t b) {
   return q - (a % b != 0 && (a < 0) != (b < 0));
 }
 
+// Not a - floor_div(a, b) * b, whose product may overflow where the result does not.
+std::optional<int64_t> floor_mod(int64_t a, int64_t b) {
+  if (b == 0) return std::nullopt;
+  if (b == -1) return 0;
+  const int64_t r = a % b;
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
 template <typename Checked>
 std::optional<int64_t> checked(Checked fn, int64_t a, int64_t b) {
   int64_t out = 0;
@@ -93,10 +101,8 @@ std::optional<int64_t> int_value(Op op, int64_t a, int64_t b) {
       return checked(mul, a, b);
     case Op::FloorDiv:
       return floor_div(a, b);
-    case Op::Mod: {
-      const auto q = floor_div(a, b);
-      return q ? std::optional(a - *q * b) : std::nullopt;
-    }
+    case Op::Mod:
+      return floor_mod(a, b);
     case Op::Max:
       return a > b ? a : b;
     case Op::Min:

@@ -61,6 +61,10 @@ TEST(Node, IntegersFoldExactlyOrNotAtAll) {
   EXPECT_FALSE(is_const(binary(Op::FloorDiv, c(1), c(0))));
   EXPECT_FALSE(is_const(c(std::numeric_limits<int64_t>::max()) + c(1)));
   EXPECT_FALSE(is_const(cast(f(kNan), Type::Int)));
+  const int64_t least = std::numeric_limits<int64_t>::min();
+  EXPECT_EQ(binary(Op::Mod, c(3), c(least)), c(least + 3));
+  EXPECT_EQ(binary(Op::Mod, c(least), c(-1)), c(0));
+  EXPECT_FALSE(is_const(binary(Op::FloorDiv, c(least), c(-1))));
 }
 
 TEST(Node, NeutralElementsVanish) {
