@@ -250,6 +250,7 @@ void NestPrinter::print_folding_lanes() {
               ", elem<" + type + ">>()), " + r.name + "_1 = " + r.name + "_0;");
   }
   out_.open("const auto at = [&](i64 " + id + parameters + ") __attribute__((always_inline))");
+  if (body_.ragged() || live_) out_.line("constexpr bool Tail = Ragged;");
   if (body_.ragged() || live_) out_.line("[[maybe_unused]] const i64 left = " + id + "_n - " + id + ";");
   if (live_) out_.line("[[maybe_unused]] const auto live = first_lanes<T>(left);");
   print_lines(level);

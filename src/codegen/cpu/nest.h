@@ -42,8 +42,8 @@ bool mentions(Expr e, const std::string& name);
 /// another one of the nest writes.
 std::vector<std::vector<Item>> group(const std::vector<Item>& items, const Plan& plan);
 
-/// Prints one group. `padded`: the lanes of the loop axis run to <loop>_p, with constants Tail of
-/// the surrounding template saying whether all of them exist; otherwise to <loop>_n exactly.
+/// Prints one group. `padded`: the lanes of the loop axis run to <loop>_p, and the constant Ragged
+/// of the surrounding template says whether some of them do not exist; otherwise to <loop>_n exactly.
 void print_nest(Writer& out, const Plan& plan, const Scope& scope, const std::vector<Item>& items,
                 bool padded);
 

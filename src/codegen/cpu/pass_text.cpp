@@ -149,7 +149,7 @@ std::string KernelText::phase_text(const tile::Pass& pass, bool full, bool after
 
 void KernelText::print_step(const tile::Pass& pass, const std::string& name) {
   const AxisPlan& j = plan_.axis(plan_.kernel.loop);
-  steps_.line("template <bool Full, bool Tail>");
+  steps_.line("template <bool Full, bool Ragged>");
   steps_.open("static __attribute__((noinline)) void " + name +
               "(const Args& a, const Packs& k, Tile& t" + grid_text("i64 ", plan_.kernel.grid.size()) +
               tile_text("i64 ") + ", i64 " + j.id + "_lo, i64 " + j.id + "_n)");
@@ -249,7 +249,9 @@ void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
   }
   Item item;
   item.name = f.name, item.type = type, item.axes = f.axes;
-  item.body = ir::where(empty, ir::reduce_identity(f.op, type), expand(f.body, scope_));
+  item.body = expand(f.body, scope_);
+  if (f.op != ir::Reduce::None)
+    item.body = ir::where(empty, ir::reduce_identity(f.op, type), item.body);
   item.array = same ? *scope_.at(same->name).array : plan_.allocate(f.name, type, f.axes);
   item.keys = {ir::load(f.name, f.axes, type), ir::symbol(f.name, type)};
   item.transient = transient;

@@ -15,7 +15,7 @@ std::vector<std::string> reserved_names() {
 #undef X
       "fl",        "T",          "W",          "P",           "NV",         "MR",       "a",
       "t",         "k",          "args",       "at",          "left",       "live",     "tail",
-      "Full",      "Tail",       "Args",       "Tile",        "Packs",      "redo",     "group",
+      "Full",      "Tail",      "Ragged",       "Args",       "Tile",        "Packs",      "redo",     "group",
       "item",      "unit",       "pack",       "work",        "load",       "store",    "select",
       "read",      "write",      "fold",       "absorb",      "get",        "put",      "vec",
       "ivec",      "lift",       "splat",      "iota",        "identity",   "min_fast", "max_fast",

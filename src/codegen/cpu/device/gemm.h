@@ -62,6 +62,7 @@ template <class T, int MR, int NV, Start START, bool PARTIAL, class Op>
 FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b, i64 row, T* out,
                            i64 ldc, const T* alpha, i64 n) {
   typedef vec<T> V;
+  typedef typename Op::reduction R;
   constexpr int L = kLanes<T>;
   const auto fetch_vector = [n](const T* p, int j) {
     return PARTIAL && j == NV - 1 ? load_n<T>(p, n) : load<T>(p);
@@ -69,11 +70,7 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   V c[MR][NV];
   FL_UNROLL for (int i = 0; i < MR; i++) {
     FL_UNROLL for (int j = 0; j < NV; j++) {
-      if constexpr (START == Start::Zero)
-        c[i][j] = splat<T>(identity<typename Op::reduction, T>());
-      else
-        c[i][j] = fetch_vector(out + i * ldc + j * L, j);
-      if constexpr (START == Start::Scale) c[i][j] *= splat<T>(alpha[i]);
+      c[i][j] = splat<T>(identity<R, T>());
     }
   }
   _Pragma("GCC unroll 1") for (i64 k = 0; k < K; k++) {
@@ -84,9 +81,12 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
       FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = Op::step(op, c[i][j], y, x[j]);
     }
   }
+  // What was there is joined last: sums of K terms are added, not one term at a time (accuracy).
   FL_UNROLL for (int i = 0; i < MR; i++) {
     FL_UNROLL for (int j = 0; j < NV; j++) {
       T* p = out + i * ldc + j * L;
+      if constexpr (START == Start::Keep) c[i][j] = R::join(fetch_vector(p, j), c[i][j]);
+      if constexpr (START == Start::Scale) c[i][j] += fetch_vector(p, j) * splat<T>(alpha[i]);
       if (PARTIAL && j == NV - 1)
         store_n(p, c[i][j], n);
       else

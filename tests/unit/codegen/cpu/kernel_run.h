@@ -1,0 +1,212 @@
+// Runs a program through the whole chain down to machine code: canonicalize, stream, lower, emit,
+// compile, call. Inputs and outputs as ir::Array.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "codegen/cpu/device/abi.h"
+#include "codegen/cpu/device_headers.h"
+#include "codegen/cpu/emit.h"
+#include "ir/interpret.h"
+#include "runtime/cpu/compile.h"
+#include "runtime/cpu/cpu_info.h"
+#include "support/programs.h"
+#include "tile/bind.h"
+#include "tile/lower.h"
+#include "transform/canonicalize.h"
+#include "transform/stream.h"
+
+namespace flashlight::test {
+
+/// Bytes of one tensor and where its elements lie.
+struct Memory {
+  std::vector<char> bytes;
+  std::vector<int64_t> strides;
+  void* data = nullptr;
+};
+
+inline uint16_t to_bf16(float x) {
+  uint32_t u;
+  std::memcpy(&u, &x, 4);
+  return static_cast<uint16_t>((u + 0x7fff + ((u >> 16) & 1)) >> 16);
+}
+
+inline void put(char* p, ir::DType type, double x) {
+  const auto as = [&](auto value) { std::memcpy(p, &value, sizeof value); };
+  switch (type) {
+    case ir::DType::F32: return as(static_cast<float>(x));
+    case ir::DType::F64: return as(x);
+    case ir::DType::I64: return as(static_cast<int64_t>(x));
+    case ir::DType::I32: return as(static_cast<int32_t>(x));
+    case ir::DType::BF16: return as(to_bf16(static_cast<float>(x)));
+    case ir::DType::F16: return as(static_cast<_Float16>(x));
+    default: return as(static_cast<uint8_t>(x));
+  }
+}
+
+inline double get(const char* p, ir::DType type) {
+  const auto as = [&](auto value) {
+    std::memcpy(&value, p, sizeof value);
+    return static_cast<double>(value);
+  };
+  switch (type) {
+    case ir::DType::F32: return as(float());
+    case ir::DType::F64: return as(double());
+    case ir::DType::I64: return as(int64_t());
+    case ir::DType::I32: return as(int32_t());
+    case ir::DType::BF16: {
+      uint16_t h;
+      std::memcpy(&h, p, 2);
+      const uint32_t u = static_cast<uint32_t>(h) << 16;
+      float f;
+      std::memcpy(&f, &u, 4);
+      return f;
+    }
+    case ir::DType::F16: return as(_Float16());
+    default: return as(uint8_t());
+  }
+}
+
+/// How kernels are made and called in one test.
+struct Setup {
+  ir::Bindings sizes;
+  std::function<void(tile::Schedule&)> schedule = [](tile::Schedule&) {};
+  std::map<std::string, std::vector<int>> order;  // tensor -> dimensions from outer to inner
+  std::string isa = runtime::cpu::host_isa();
+  bool generic_strides = false;  // nothing is known of strides when the kernel is made
+};
+
+class KernelRun {
+ public:
+  explicit KernelRun(Setup setup) : setup_(std::move(setup)) {}
+
+  std::vector<ir::Array> operator()(const ir::Program& program,
+                                    const std::vector<ir::Array>& inputs) {
+    std::map<std::string, Memory> memory;
+    std::map<std::string, ir::Array> arrays;
+    for (size_t i = 0; i < inputs.size(); i++) arrays[program.inputs[i].name] = inputs[i];
+    const auto streams = transform::stream(transform::canonicalize(program));
+    for (const ir::Stream& s : streams) run(s, arrays);
+    std::vector<ir::Array> out;
+    for (const ir::Output& o : program.outputs) out.push_back(arrays.at(o.name));
+    return out;
+  }
+
+  tile::Kernel lower(const ir::Stream& s) const {
+    tile::Specialization spec;
+    for (const std::string& n : tile::inner_symbols(s)) spec.fixed[n] = setup_.sizes.at(n);
+    const auto add = [&](const std::string& name, size_t rank) {
+      std::vector<tile::StrideClass> classes(rank, tile::StrideClass::Any);
+      if (rank > 0 && !setup_.generic_strides) classes[order(name, rank).back()] = tile::StrideClass::One;
+      spec.strides[name] = classes;
+    };
+    for (const ir::Input& i : s.inputs) add(i.name, i.shape.size());
+    for (const ir::Store& o : s.outputs) add(o.name, o.shape.size());
+    tile::Target target;
+    const auto unit = runtime::cpu::vector_unit(setup_.isa);
+    target.name = setup_.isa;
+    target.vector_bytes = unit.bytes, target.vector_registers = unit.registers;
+    tile::Schedule schedule = tile::choose_schedule(s, spec, target);
+    setup_.schedule(schedule);
+    return tile::lower(s, schedule, spec, target);
+  }
+
+  std::string text(const ir::Stream& s) const { return codegen::cpu::emit(lower(s)).text; }
+
+ private:
+  std::vector<int> order(const std::string& name, size_t rank) const {
+    const auto it = setup_.order.find(name);
+    std::vector<int> out(rank);
+    for (size_t d = 0; d < rank; d++) out[d] = it == setup_.order.end() ? int(d) : it->second[d];
+    return out;
+  }
+
+  // A page that may not be touched follows the last element as closely as the allocator allows;
+  // at least nothing but filler (NaN as float) does.
+  Memory make(const std::string& name, const std::vector<int64_t>& shape, ir::DType type) const {
+    Memory m;
+    m.strides.resize(shape.size());
+    int64_t next = 1;
+    const auto dims = order(name, shape.size());
+    for (size_t d = shape.size(); d-- > 0;) m.strides[dims[d]] = next, next *= shape[dims[d]];
+    m.bytes.assign(static_cast<size_t>(next * ir::dtype_size(type)) + 1024, '\xff');
+    m.data = m.bytes.data() + 512;
+    return m;
+  }
+
+  template <class F>
+  static void each(const std::vector<int64_t>& shape, const F& f) {
+    std::vector<int64_t> at(shape.size(), 0);
+    int64_t n = 1;
+    for (int64_t s : shape) n *= s;
+    for (int64_t e = 0; e < n; e++) {
+      f(at, e);
+      for (size_t d = shape.size(); d-- > 0 && ++at[d] == shape[d];) at[d] = 0;
+    }
+  }
+
+  static char* element(Memory& m, const std::vector<int64_t>& at, ir::DType type) {
+    int64_t offset = 0;
+    for (size_t d = 0; d < at.size(); d++) offset += at[d] * m.strides[d];
+    return static_cast<char*>(m.data) + offset * ir::dtype_size(type);
+  }
+
+  void run(const ir::Stream& s, std::map<std::string, ir::Array>& arrays) {
+    const tile::Kernel kernel = lower(s);
+    const codegen::Source source = codegen::cpu::emit(kernel);
+    static const auto folder = std::filesystem::temp_directory_path() / "flashlight_emit_test";
+    static runtime::Cache cache(folder);
+    const auto module = runtime::cpu::compile(
+        {source.text, codegen::cpu::device_headers(), setup_.isa}, cache);
+    std::vector<Memory> memory;
+    for (const ir::Input& i : s.inputs) {
+      const ir::Array& a = arrays.at(i.name);
+      memory.push_back(make(i.name, a.shape, i.dtype));
+      each(a.shape, [&](const auto& at, int64_t e) {
+        put(element(memory.back(), at, i.dtype), i.dtype, a.data[static_cast<size_t>(e)]);
+      });
+    }
+    std::vector<std::vector<int64_t>> shapes;
+    for (const ir::Store& o : s.outputs) {
+      shapes.emplace_back();
+      for (ir::Expr e : o.shape) shapes.back().push_back(ir::evaluate(e, setup_.sizes));
+      memory.push_back(make(o.name, shapes.back(), o.dtype));
+    }
+    call(kernel, *module, memory);
+    for (size_t k = 0; k < s.outputs.size(); k++) {
+      const ir::Store& o = s.outputs[k];
+      ir::Array out = ir::make_array(shapes[k]);
+      Memory& m = memory[s.inputs.size() + k];
+      each(shapes[k], [&](const auto& at, int64_t e) {
+        out.data[static_cast<size_t>(e)] = get(element(m, at, o.dtype), o.dtype);
+      });
+      for (size_t guard = 0; guard < 512; guard++)
+        if (m.bytes[guard] != '\xff' || m.bytes[m.bytes.size() - 1 - guard] != '\xff')
+          throw std::runtime_error("written outside of " + o.name);
+      arrays[o.name] = out;
+    }
+  }
+
+  void call(const tile::Kernel& kernel, const runtime::Module& module,
+            const std::vector<Memory>& memory) {
+    std::vector<void*> data;
+    std::vector<const int64_t*> strides;
+    for (const Memory& m : memory) data.push_back(m.data), strides.push_back(m.strides.data());
+    std::vector<int64_t> symbols;
+    for (const ir::SymbolInfo& i : kernel.symbols) {
+      const auto it = setup_.sizes.find(i.name);
+      symbols.push_back(it == setup_.sizes.end() ? i.hint : it->second);
+    }
+    const fl_args args{data.data(), strides.data(), symbols.data()};
+    const auto entry = reinterpret_cast<int (*)(const fl_args*)>(module.symbol(kernel.name));
+    if (entry(&args) != 0) throw std::runtime_error("the kernel ran out of memory");
+  }
+
+  Setup setup_;
+};
+
+}  // namespace flashlight::test
