@@ -212,7 +212,7 @@ class RandomLive : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(RandomLive, MayIsASupersetAndMustASubset) {
   Generator make(GetParam());
-  for (int trial = 0; trial < 60; ++trial) {
+  for (int trial = 0; trial < 40; ++trial) {
     const Expr p = make.predicate(1 + make.pick(3));
     const int64_t rows = 1 + make.pick(12), columns = 1 + make.pick(14);
     const int64_t lo = make.pick(static_cast<int>(rows));
