@@ -5,7 +5,7 @@
 #include <random>
 
 #include "support/error.h"
-#include "tests/fuzz/random_program.h"
+#include "fuzz/random_program.h"
 
 namespace flashlight::ir {
 namespace {
