@@ -175,13 +175,16 @@ void PassLowering::lower_state(const StreamState& s) {
   out.axes = by_rank(axes);
   auto p = values.empty() || !is_float(out.type) ? std::nullopt
                                                  : plan(out.body, axes, values, {stream_.loop});
-  bool in_place = p && direct(p->factors.b, values);
+  // Long rows conflict in the first-level cache: read once into panels they are faster.
+  bool in_place = p && direct(p->factors.b, values) &&
+                  (depends_on_tiled(p->factors.b) || !has_long_rows(values));
   if (p && (in_place || !depends_on_tiled(p->factors.b))) {
     out.axes = joined({p->batch, p->m, p->n});
     out.contraction = contraction(s.name, *p, s.op);
     auto axes_b = joined({used_in(p->factors.b, p->batch), p->k, p->n});
+    Storage packed = values.size() == 1 ? Storage::Panel : Storage::Scratch;
     out.contraction->b =
-        loop_operand(p->factors.b, axes_b, in_place ? Storage::Direct : Storage::Scratch);
+        loop_operand(p->factors.b, axes_b, in_place ? Storage::Direct : packed);
     operands_.push_back({pass_.states.size(), p->factors.a});
     out.body = Expr();
   }
@@ -223,6 +226,13 @@ bool PassLowering::direct(Expr b, const std::vector<Expr>& n) const {
   for (size_t k = 0; k + 1 < b->args.size(); ++k)
     if (uses(b->args[k], n[0]) || !loads_of(b->args[k]).empty()) return false;
   return true;
+}
+
+bool PassLowering::has_long_rows(const std::vector<Expr>& values) const {
+  constexpr int64_t kLongRow = 512;  // bytes
+  int64_t n = kernel_.compute == Type::F64 ? 8 : 4;
+  for (Expr a : values) n *= evaluate(a->extent(), {});
+  return n >= kLongRow;
 }
 
 // ---- questions ------------------------------------------------------------------------------

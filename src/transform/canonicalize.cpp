@@ -98,15 +98,18 @@ struct Split {
   Expr axis, size, count;
 };
 
-/// Finds floordiv(x, s) or mod(x, s) with x an axis whose extent s divides.
+/// Finds floordiv(x, s) or mod(x, s) in an index, with x an axis whose extent s divides. In a
+/// predicate (chunks) the axis stays whole: it may be what a loop runs over.
 std::optional<Split> find_split(const Computation& c) {
   std::optional<Split> found;
-  visit(c.body, [&](Expr e) {
+  auto look = [&](Expr e) {
     if (found || (e->op != Op::FloorDiv && e->op != Op::Mod) || e->type != Type::Int) return;
     Expr x = e->args[0], size = e->args[1];
     if (x->op != Op::Axis) return;
     if (auto count = exact_div(x->extent(), size)) found = Split{x, size, *count};
-  });
+  };
+  for (Expr l : loads_of(c.body))
+    for (Expr index : l->args) visit(index, look);
   return found;
 }
 

@@ -129,6 +129,15 @@ TEST(Lower, ACausalKernelSkipsAndUnmasks) {
   EXPECT_FALSE(p.certificate);  // -inf needs none
 }
 
+TEST(Lower, ChunksOfConstantSizeAreRanges) {
+  std::string text = attention("where(i // 4 == j // 4, s[h,i,j], -inf)");
+  for (size_t at; (at = text.find("23")) != std::string::npos;) text.replace(at, 2, "24");
+  auto k = test::kernels_of(ir::parse(text), {})[0];
+  ir::Bindings at{{k.tiled[0]->name() + ".lo", 8}, {k.tiled[0]->name() + ".hi", 12}};
+  EXPECT_EQ(ir::evaluate(k.passes[0].live.lo, at), 8);
+  EXPECT_EQ(ir::evaluate(k.passes[0].live.hi, at), 12);
+}
+
 TEST(Lower, ScoresNeverLeaveTheTile) {
   auto k = test::kernels_of(ir::parse(attention("s[h,i,j] * 0.5")), {})[0];
   for (const ir::Store& o : k.outputs) EXPECT_EQ(o.axes.size(), 3u);
