@@ -83,8 +83,8 @@ bool equal(const Sum& a, const Sum& b) {
   if (a.size() != b.size()) return false;
   return std::all_of(a.begin(), a.end(), [&](const Term& t) {
     return std::any_of(b.begin(), b.end(), [&](const Term& k) {
-      return alike(t, k) && std::fabs(t.coefficient - k.coefficient) <=
-                                1e-12 * std::fabs(k.coefficient);
+      return alike(t, k) &&
+             std::fabs(t.coefficient - k.coefficient) <= 1e-12 * std::fabs(k.coefficient);
     });
   });
 }

@@ -1,4 +1,5 @@
-// exp(a) exp(b), each at its own peak, may underflow everywhere though eager's own product does not.
+// exp(a) exp(b), each at its own peak, may underflow everywhere though eager's own product does
+// not.
 #pragma once
 #include <utility>
 #include <vector>

@@ -37,16 +37,14 @@ std::string text(Expr e, int outer);
 
 std::string call(const std::string& name, Expr e) {
   std::string out = name + "(";
-  for (size_t i = 0; i < e->args.size(); ++i)
-    out += (i ? ", " : "") + text(e->args[i], kCompare);
+  for (size_t i = 0; i < e->args.size(); ++i) out += (i ? ", " : "") + text(e->args[i], kCompare);
   return out + ")";
 }
 
 std::string infix(Expr e, const Infix& row, int outer) {
   const bool plain = e->args[1]->op == row.op;  // a + (b + c), but a - (b - c), a * (b / c)
   const int right = (row.op == Op::Add || (row.op == Op::Mul && plain)) ? row.level : row.level + 1;
-  const std::string out =
-      text(e->args[0], row.level) + row.text + text(e->args[1], right);
+  const std::string out = text(e->args[0], row.level) + row.text + text(e->args[1], right);
   return row.level < outer ? "(" + out + ")" : out;
 }
 
@@ -144,7 +142,8 @@ class Description {
     for (const State& from : pass_.states) {
       const auto it = s.move.find(from.name);
       if (it == s.move.end()) continue;
-      const std::string times = ir::is_const(it->second, 1) ? "" : text(it->second, kProduct) + " * ";
+      const std::string times =
+          ir::is_const(it->second, 1) ? "" : text(it->second, kProduct) + " * ";
       sum += (sum.empty() ? "" : " + ") + times + shown(from.name);
     }
     return out + name + " = " + sum;

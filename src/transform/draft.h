@@ -32,8 +32,8 @@ class Draft {
   void set_move(ir::Expr state, std::map<std::string, ir::Expr> row);
   void finish(const std::string& name, ir::Expr value);
 
-  /// `e`, over reductions of this pass, as it stands inside the loop: sums are extrapolated. nullopt
-  /// if that takes a state that has references itself.
+  /// `e`, over reductions of this pass, as it stands inside the loop: sums are extrapolated.
+  /// nullopt if that takes a state that has references itself.
   std::optional<ir::Expr> target(ir::Expr e) const;
   /// Is `e`, over reductions, a largest, smallest or mean of a part of these elements?
   bool lies_among(ir::Expr e, const Sum& elements) const;
@@ -58,6 +58,7 @@ class Draft {
   ir::Expr over_states(ir::Expr e) const;
   const State* state_of(ir::Expr e) const;
   std::optional<Sum> location(ir::Expr e) const;
+  std::optional<Sum> scaled_location(ir::Expr e) const;
   bool is_count(ir::Expr e) const;
   std::optional<Sum> mean(ir::Expr e) const;
   std::optional<Term> scale_to(const State& s, const Sum& element,

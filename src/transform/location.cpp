@@ -1,6 +1,6 @@
-// Where a reduction lies relative to elements. A polynomial in element - r is as large as eager's own
-// only if r lies among the elements that it is subtracted from; elsewhere the states would be large
-// and their combination small: exact, and without a digit left.
+// Where a reduction lies relative to elements. A polynomial in element - r is as large as eager's
+// own only if r lies among the elements that it is subtracted from; elsewhere the states would be
+// large and their combination small: exact, and without a digit left.
 #include <algorithm>
 #include <cmath>
 
@@ -57,8 +57,8 @@ std::optional<Sum> Draft::mean(Expr e) const {
 // The elements, as a sum over leaves, that `e` is a largest, smallest or mean of.
 std::optional<Sum> Draft::location(Expr e) const {
   const auto symbols = ir::symbols_of(e);
-  const bool constant = std::none_of(symbols.begin(), symbols.end(),
-                                     [&](Expr s) { return find_state(s->name()); });
+  const bool constant =
+      std::none_of(symbols.begin(), symbols.end(), [&](Expr s) { return find_state(s->name()); });
   if (constant) return Sum{};
   if (const State* s = state_of(e)) {
     if (!s->references.empty() || (s->op != Reduce::Max && s->op != Reduce::Min))
@@ -85,18 +85,23 @@ std::optional<Sum> Draft::location(Expr e) const {
       if (ir::is_const(e->args[1])) return location(e->args[2]);
       return ir::is_const(e->args[2]) ? location(e->args[1]) : std::nullopt;
     case Op::Mul:
-    case Op::Div: {
-      if (const auto found = mean(e)) return found;
-      const bool right = e->op == Op::Mul && ir::is_const(e->args[0]);
-      const Sum scale = expand(e->args[right ? 0 : 1]);
-      if (scale.size() != 1 || !scale[0].factors.empty()) return std::nullopt;
-      if (!take(right ? 1 : 0, e->op == Op::Mul ? scale[0] : power(scale[0], -1)))
-        return std::nullopt;
-      return out;
-    }
+    case Op::Div:
+      return scaled_location(e);
     default:
       return std::nullopt;
   }
+}
+
+std::optional<Sum> Draft::scaled_location(Expr e) const {
+  if (const auto found = mean(e)) return found;
+  const bool right = e->op == Op::Mul && ir::is_const(e->args[0]);
+  const Sum scale = expand(e->args[right ? 0 : 1]);
+  if (scale.size() != 1 || !scale[0].factors.empty()) return std::nullopt;
+  const auto inner = location(e->args[right ? 1 : 0]);
+  if (!inner) return std::nullopt;
+  Sum out;
+  add(out, *inner, e->op == Op::Mul ? scale[0] : power(scale[0], -1));
+  return out;
 }
 
 bool Draft::lies_among(Expr e, const Sum& elements) const {
@@ -104,8 +109,8 @@ bool Draft::lies_among(Expr e, const Sum& elements) const {
   if (!found) return false;
   return std::all_of(found->begin(), found->end(), [&](const Term& t) {
     return std::any_of(elements.begin(), elements.end(), [&](const Term& k) {
-      return alike(t, k) && std::fabs(t.coefficient - k.coefficient) <=
-                                1e-12 * std::fabs(k.coefficient);
+      return alike(t, k) &&
+             std::fabs(t.coefficient - k.coefficient) <= 1e-12 * std::fabs(k.coefficient);
     });
   });
 }

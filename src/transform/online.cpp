@@ -63,8 +63,7 @@ class Order {
   Expr masked(Reduce op, Expr e, Expr condition) {
     const Expr when = e->args[0];
     if (places_.waits(when) || e->args[2] != ir::reduce_identity(op, e->type)) return Expr();
-    return (*this)(op, e->args[1],
-                   condition ? ir::binary(Op::And, condition, when) : when);
+    return (*this)(op, e->args[1], condition ? ir::binary(Op::And, condition, when) : when);
   }
 
   Expr lattice(Reduce op, Expr e, Expr condition) {

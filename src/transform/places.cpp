@@ -53,7 +53,13 @@ Sum Places::fail() {
 
 Sum Places::sum_of(Expr e) {
   if (failed_) return {};
-  return mixed(e) ? mixed_sum(e) : unmixed(e);
+  if (!mixed(e)) return unmixed(e);
+  if (!ir::is_float(e->type)) return fail();
+  const Expr w = e->args[0];
+  if (e->args.size() > 1 || w->op != Op::Where || !mixed(w)) return mixed_sum(e);
+  // f(where(c, a, b)) = where(c, f(a), f(b))
+  return sum_of(
+      ir::where(w->args[0], ir::with_args(e, {w->args[1]}), ir::with_args(e, {w->args[2]})));
 }
 
 Sum Places::plain_sum(Expr e) {
@@ -64,11 +70,6 @@ Sum Places::plain_sum(Expr e) {
 }
 
 Sum Places::mixed_sum(Expr e) {
-  if (e->args.size() == 1 && e->args[0]->op == Op::Where && mixed(e->args[0])) {
-    const Expr w = e->args[0];  // f(where(c, a, b)) = where(c, f(a), f(b))
-    return sum_of(
-        ir::where(w->args[0], ir::with_args(e, {w->args[1]}), ir::with_args(e, {w->args[2]})));
-  }
   switch (e->op) {
     case Op::Add:
     case Op::Sub:
@@ -87,8 +88,8 @@ Sum Places::mixed_sum(Expr e) {
       return power(e->args[0], -0.5);
     case Op::Pow:
       return ir::is_const(e->args[1]) ? power(e->args[0], ir::const_value(e->args[1])) : fail();
-    case Op::Cast:
-      return ir::is_float(e->type) && ir::is_float(e->args[0]->type) ? sum_of(e->args[0]) : fail();
+    case Op::Cast:  // transparent between float types
+      return ir::is_float(e->args[0]->type) ? sum_of(e->args[0]) : fail();
     case Op::Where:
       return select(e);
     case Op::Exp:

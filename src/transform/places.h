@@ -26,12 +26,12 @@ struct Place {
   };
 
   Kind kind = Kind::Exponential;
-  ir::Expr symbol = {};        // stands for the place in a Term
-  ir::Expr written = {};       // Exponential: the argument (may be null); Homogeneous: the whole
-  ir::Op op = ir::Op::Exp;     // Exp or Exp2; Abs, Max or Min
-  ir::Op base = ir::Op::Abs;   // Homogeneous: Exp or Exp2 once found
-  ir::Expr element = {};       // no reduction in it
-  ir::Expr known = {};         // no element in it
+  ir::Expr symbol = {};       // stands for the place in a Term
+  ir::Expr written = {};      // Exponential: the argument (may be null); Homogeneous: the whole
+  ir::Op op = ir::Op::Exp;    // Exp or Exp2; Abs, Max or Min
+  ir::Op base = ir::Op::Abs;  // Homogeneous: Exp or Exp2 once found
+  ir::Expr element = {};      // no reduction in it
+  ir::Expr known = {};        // no element in it
   std::vector<std::vector<Part>> parts = {};  // Homogeneous: the arguments, each a sum
 };
 

@@ -13,10 +13,10 @@ Sum Places::name(Place place, Type type, Sign sign) {
   for (const Place& p : places_) {
     const bool same = p.kind == place.kind && p.op == place.op && p.symbol->type == type;
     if (!same) continue;
-    const bool equal = place.kind == Place::Kind::Homogeneous
-                           ? p.written == place.written
-                           : same_value(p.element, place.element) &&
-                                 same_value(p.known, place.known);
+    const bool equal =
+        place.kind == Place::Kind::Homogeneous
+            ? p.written == place.written
+            : same_value(p.element, place.element) && same_value(p.known, place.known);
     if (equal) return {atom(p.symbol)};
   }
   const std::string text = "@" + std::to_string(places_.size());  // no name of a program has an @

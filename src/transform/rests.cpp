@@ -41,15 +41,16 @@ Term exponential_of(const Sum& s, Op op, Type type) {
   Term out;
   Sum left;
   for (const Term& t : s) {
-    const bool log = t.factors.size() == 1 && t.factors[0].second == 1 &&
-                     t.factors[0].first->op == inverse;
+    const bool log =
+        t.factors.size() == 1 && t.factors[0].second == 1 && t.factors[0].first->op == inverse;
     if (log)
       out = multiply(out, atom(t.factors[0].first->args[0], t.coefficient));
     else
       add(left, {t});
   }
   if (left.empty()) return out;
-  return multiply(out, expand(ir::unary(op, to_expr(left, type)))[0]);
+  const Sum factor = expand(ir::unary(op, to_expr(left, type)));
+  return factor.empty() ? Term{0, {}} : multiply(out, factor[0]);  // exp(-1e9) is 0
 }
 
 class Rest {
@@ -134,8 +135,8 @@ class Rest {
       if (!places_.waits(written)) argument = written;
     }
     const Expr step = bound(r - moved(r));
-    moving_.push_back({ir::unary(place.op, argument), std::fabs(p), r->name(),
-                       ir::unary(place.op, step)});
+    moving_.push_back(
+        {ir::unary(place.op, argument), std::fabs(p), r->name(), ir::unary(place.op, step)});
     const Term by = exponential_of(left, place.op, place.symbol->type);
     coefficient_ = multiply(coefficient_, transform::power(by, std::fabs(p)));
   }
@@ -171,8 +172,7 @@ class Rest {
       }
       args.push_back(to_expr(out, type));
     }
-    return args.size() == 1 ? ir::unary(place.op, args[0])
-                            : ir::binary(place.op, args[0], args[1]);
+    return args.size() == 1 ? ir::unary(place.op, args[0]) : ir::binary(place.op, args[0], args[1]);
   }
 
   bool homogeneous(const Place& place, double p) {
@@ -182,8 +182,7 @@ class Rest {
     const auto target = draft_.target(name);
     if (!target) return false;
     const Expr r = draft_.reference(name, *target, ir::constant(start, name->type));
-    moving_.push_back({at_reference(place, r), p, r->name(),
-                       ir::unary(place.base, r - moved(r))});
+    moving_.push_back({at_reference(place, r), p, r->name(), ir::unary(place.base, r - moved(r))});
     Sum left = expand(name);
     add(left, expand(place.known), Term{-1, {}});
     const Term by = exponential_of(left, place.base, place.symbol->type);
@@ -204,12 +203,11 @@ class Rest {
           r = ir::symbol(known.name, name->type);
     if (!r) {
       const Expr zero = ir::constant(0.0, name->type);
-      const Expr finite = ir::binary(Op::Lt, ir::unary(Op::Abs, *target),
-                                     ir::constant(kInfinity, name->type));
+      const Expr finite =
+          ir::binary(Op::Lt, ir::unary(Op::Abs, *target), ir::constant(kInfinity, name->type));
       r = draft_.reference(name, ir::where(finite, *target, zero), zero);
     }
-    moving_.push_back({place.element - as(r, place.symbol->type), p, r->name(), {},
-                       r - moved(r)});
+    moving_.push_back({place.element - as(r, place.symbol->type), p, r->name(), {}, r - moved(r)});
     return true;
   }
 

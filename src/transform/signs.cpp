@@ -56,7 +56,7 @@ Sign Signs::of(Expr e) const {
     case Op::Pow:
       if (arg(0) != Sign::Unknown) return arg(0);
       return ir::is_const(e->args[1]) && even(ir::const_value(e->args[1])) ? Sign::NonNegative
-                                                                          : Sign::Unknown;
+                                                                           : Sign::Unknown;
     case Op::Add:
       if (std::min(arg(0), arg(1)) == Sign::Unknown) return Sign::Unknown;
       return std::max(arg(0), arg(1));

@@ -48,7 +48,8 @@ TEST(Algebra, AnIndicatorOfOneTermStaysWhereTheOthersShareAFactor) {
 }
 
 TEST(Algebra, RatioFindsTheFactorBetweenTwoSums) {
-  const auto t3 = transform::ratio(transform::expand(num(3) * t * (y + x)), transform::expand(x + y));
+  const auto t3 =
+      transform::ratio(transform::expand(num(3) * t * (y + x)), transform::expand(x + y));
   ASSERT_TRUE(t3.has_value());
   EXPECT_EQ(t3->coefficient, 3);
   EXPECT_EQ(to_expr(*t3, ir::Type::F64), num(3) * t);

@@ -50,8 +50,8 @@ TEST(OnlineForm, EqualStatesAreOneState) {
 
 TEST(OnlineForm, EagersOwnExpressionIsKeptWhereNoReductionIsInIt) {
   const Expr score = f(Op::Tanh, (y + x) * num(0.5)) * num(30);
-  const auto passes = make_online(soft(score) + Reductions{sum_of("o", exp_(score - m) / l * v)},
-                                  kLeaves);
+  const auto passes =
+      make_online(soft(score) + Reductions{sum_of("o", exp_(score - m) / l * v)}, kLeaves);
   EXPECT_EQ(passes[0].states[0].body, score);
   EXPECT_EQ(passes[0].states[1].body, exp_(score - var("r_m")));
 }
@@ -86,6 +86,11 @@ TEST(OnlineForm, AMultipleOfALargestElementServesOnlyIfItIsPositive) {
   EXPECT_EQ(positive[0].states.size(), 2u);
 }
 
+TEST(OnlineForm, AFactorThatUnderflowsToZeroIsZero) {
+  const auto passes = make_online({max_of("m", x), sum_of("l", exp_(x - m - num(1e9)))}, kLeaves);
+  EXPECT_EQ(final_of(passes[0], "l"), num(0));
+}
+
 TEST(OnlineForm, NamesOfTheProgramAreNotTaken) {
   const Reductions program = {max_of("S0", x), sum_of("r_S0", exp_(x - var("S0")))};
   const auto passes = make_online(program, kLeaves);
@@ -103,7 +108,7 @@ TEST(OnlineForm, StatesOfDifferentPassesHaveDifferentNames) {
 }
 
 TEST(OnlineForm, EachReductionIsFinalOnceAndAfterWhatItNeeds) {
-  for (const auto& programs : {model_programs(), more_programs()}) {
+  for (const auto& programs : {model_programs(), masked_programs(), more_programs()}) {
     for (const Program& program : programs) {
       std::set<std::string> known;
       for (const Pass& pass : make_online(program.reductions, kLeaves)) {

@@ -146,7 +146,8 @@ TEST(OnlineFuzz, AgreesWithTheDefinition) {
       ++compared;
       ASSERT_LE(std::fabs(g - d), 1e-6 * scale)
           << "seed " << seed << ": " << r.name << " = " << g << ", not " << d << "\n"
-          << transform::formula(r.body) << "\n" << transform::describe(passes);
+          << transform::formula(r.body) << "\n"
+          << transform::describe(passes);
     }
   }
   EXPECT_GT(compared, kPrograms);

@@ -151,8 +151,8 @@ class Runner {
   bool alive(const State& s, const Env& at) const {
     for (const auto& r : pass_.references) {
       const double start = ir::const_value(r.start);
-      const bool used = std::find(s.references.begin(), s.references.end(), r.name) !=
-                        s.references.end();
+      const bool used =
+          std::find(s.references.begin(), s.references.end(), r.name) != s.references.end();
       if (used && std::isinf(start) && at.at(r.name) == start) return false;
     }
     return true;

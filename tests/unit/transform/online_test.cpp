@@ -61,6 +61,7 @@ void expect_same(const Program& program, const Columns& data, double tolerance) 
 
 std::vector<Program> all_programs() {
   auto out = model_programs();
+  for (auto& p : masked_programs()) out.push_back(p);
   for (auto& p : more_programs()) out.push_back(p);
   return out;
 }
