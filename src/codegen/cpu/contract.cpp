@@ -72,8 +72,10 @@ std::optional<Operand> operand_in_memory(const tile::Statement& s, const Plan& p
       sum = sum.is(0) ? step : Stride{0, sum.str() + " + " + step.str()};
     }
   }
-  for (const auto& [axis, stride] : out.strides) {
+  for (Expr axis : s.axes) {
     const AxisPlan& p = plan.axis(axis);
+    const Stride stride = out.stride(axis);
+    if (stride.is(0)) continue;
     if (p.role == Role::Loop || p.role == Role::Tiled)
       out.base += " + " + p.id + "_lo" + (stride.is(1) ? "" : " * (" + stride.str() + ")");
   }

@@ -74,6 +74,7 @@ class KernelText {
 
   // move_text.cpp: references, and what follows them
   void declare_states(const tile::Pass& pass);
+  void print_before(Writer& out, const tile::Pass& pass);
   void print_start(PhasePrinter& unit, const tile::Pass& pass);
   Expr relative(const tile::Pass& pass, Expr e, const Scope& scope, bool full);
   void find_log2(const tile::Pass& pass);
@@ -82,7 +83,7 @@ class KernelText {
   void add_reference_stores(PhasePrinter& phase, const tile::Pass& pass,
                             const std::map<std::string, Expr>& targets, const Scope& scope);
   void move(PhasePrinter& phase, const tile::Pass& pass, const std::map<std::string, Expr>& targets,
-            Scope& scope, bool defer);
+            Scope& scope, bool in_loop);
   std::optional<Array> deferred_scale(const tile::Pass& pass, const tile::State& s,
                                       const Scope& scope);
 

@@ -62,13 +62,29 @@ std::vector<Expr> reference_axes(const tile::Pass& pass, const tile::State& s) {
   return axes;
 }
 
+std::string names_of(const std::vector<Expr>& axes) {
+  std::string names;
+  for (Expr a : axes) names += a->name() + ",";
+  return names;
+}
+
+/// A state without references that a move adds to others: they get what it held before the tile.
+bool moves_others(const tile::Pass& pass, const tile::State& s) {
+  bool found = false;
+  for (const tile::State& other : pass.states) found |= &other != &s && other.move.count(s.name);
+  return found && s.references.empty();
+}
+
 bool moves_alone(const tile::State& s) { return s.move.size() == 1 && s.move.count(s.name); }
 
 }  // namespace
 
 void KernelText::declare_states(const tile::Pass& pass) {
-  for (const tile::State& s : pass.states)
-    scope_[s.name] = {s.axes, plan_.allocate(s.name, s.type, s.axes), Expr()};
+  for (const tile::State& s : pass.states) {
+    for (const std::string& name : {s.name, s.name + ".before"})
+      if (name == s.name || moves_others(pass, s))
+        scope_[name] = {s.axes, plan_.allocate(name, s.type, s.axes), Expr()};
+  }
   for (const ir::StreamReference& r : pass.references) {
     std::vector<std::string> parts = {r.name};
     if (unset(pass, r)) parts.push_back(r.name + ".raw");
@@ -89,6 +105,17 @@ void KernelText::print_start(PhasePrinter& unit, const tile::Pass& pass) {
   add_next(unit, pass, starts, scope_);
   add_reference_stores(unit, pass, starts, scope_);
   unit.flush();
+}
+
+void KernelText::print_before(Writer& out, const tile::Pass& pass) {
+  PhasePrinter phase(out, plan_, scope_, direct_, false);
+  for (const tile::State& s : pass.states) {
+    if (!moves_others(pass, s)) continue;
+    Item item = item_of(s.name + ".before", s.axes, ir::symbol(s.name, s.type), Expr());
+    item.array = scope_.at(item.name).array;
+    phase.add(item);
+  }
+  phase.flush();
 }
 
 // exp(x - r) is 2^(x log2(e) - r.log2). The argument is at most a rounding above 0 where x is what
@@ -185,7 +212,7 @@ std::optional<Array> KernelText::deferred_scale(const tile::Pass& pass, const ti
 }
 
 void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
-                      const std::map<std::string, Expr>& targets, Scope& scope, bool defer) {
+                      const std::map<std::string, Expr>& targets, Scope& scope, bool in_loop) {
   ir::Substitution resting;  // references that stay where they are
   for (const ir::StreamReference& r : pass.references)
     if (!targets.count(r.name)) {
@@ -204,7 +231,9 @@ void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
     }
     return ir::where(empty, if_empty, ir::where(same, if_same, f));
   };
-  std::vector<Item> rows, large;
+  std::vector<Item> rows;
+  // States of one shape read each other before any of them changes; larger ones read smaller ones.
+  std::map<std::pair<int, std::string>, std::vector<Item>> large;
   std::set<std::string> made;
   add_next(phase, pass, targets, scope);
   for (const tile::State& s : pass.states) {
@@ -228,20 +257,22 @@ void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
         if (made.insert(item.array->base).second) phase.add(item);
         part = ir::symbol(name, s.type);
       }
-      const Expr term = part * ir::symbol(source, s.type);
+      const bool before = in_loop && scope.count(source + ".before");
+      const Expr term = part * ir::symbol(before ? source + ".before" : source, s.type);
       sum = sum ? sum + term : term;
     }
-    if (s.axes != axes && scale && defer) continue;
+    if (s.axes != axes && scale && in_loop) continue;
     const Expr next = ir::symbol(s.name + "'", s.type);
     if (s.axes == axes) sum = factor(s, sum, identity, self);
-    auto& list = s.axes == axes ? rows : large;
+    auto& list = s.axes == axes ? rows : large[{-static_cast<int>(s.axes.size()), names_of(s.axes)}];
     list.insert(list.begin(), item_of(s.name + "_next", s.axes, sum, next));
     Item keep = item_of(s.name, s.axes, next, Expr());
     keep.array = scope.at(s.name).array;
     list.push_back(keep);
   }
   if (!large.empty()) {
-    for (const Item& item : large) phase.add(item);
+    for (const auto& [shape, items] : large)
+      for (const Item& item : items) phase.add(item);
     phase.flush();
     add_next(phase, pass, targets, scope);
   }

@@ -155,6 +155,7 @@ void KernelText::print_step(const tile::Pass& pass, const std::string& name) {
               tile_text("i64 ") + ", i64 " + j.id + "_lo, i64 " + j.id + "_n)");
   steps_.line("[[maybe_unused]] const i64 " + j.id + "_p = align_up(" + j.id + "_n, P);");
   print_row_padding(steps_);
+  print_before(steps_, pass);
   for (bool after : {false, true}) {
     if (after) {
       std::map<std::string, Expr> targets;
@@ -260,12 +261,17 @@ void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
 }
 
 void KernelText::add_finals(PhasePrinter& unit, const tile::Pass& pass, bool transient) {
-  for (const auto& f : pass.finals) {
-    add_final(unit, pass, f, transient);
-    std::map<std::string, Expr> targets;  // references that are not there yet
+  const auto late = [&](const ir::StreamPass::Final& f) {  // references that are not there yet
+    std::map<std::string, Expr> targets;
     for (const ir::StreamReference& r : pass.references)
       if (r.follows == f.name && r.target != f.body)
         targets[r.name] = ir::symbol(f.name, f.body->type);
+    return targets;
+  };
+  for (const auto& f : pass.finals) transient &= late(f).empty();
+  for (const auto& f : pass.finals) {
+    add_final(unit, pass, f, transient);
+    const auto targets = late(f);
     if (targets.empty()) continue;
     unit.flush();
     move(unit, pass, targets, scope_, false);
