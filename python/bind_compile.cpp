@@ -1,4 +1,4 @@
-#include "api/compile.h"
+#include "api/explain.h"
 #include "bind.h"
 #include "transform/discover.h"
 
@@ -38,8 +38,24 @@ void call(const api::Compiled& compiled, const Addresses& inputs, const Strides&
 void bind_compile(nb::module_& m) {
   m.def("discover", &discover, nb::arg("program"));
   m.def("kernels_made", &api::variants_made);
+  m.def("cache_hits", &api::variants_from_disk);
+  using api::KernelFacts;
+  nb::class_<KernelFacts>(m, "KernelFacts")
+      .def_ro("name", &KernelFacts::name)
+      .def_ro("loops", &KernelFacts::loops)
+      .def_ro("update", &KernelFacts::update)
+      .def_ro("merge", &KernelFacts::merge)
+      .def_ro("schedule", &KernelFacts::schedule)
+      .def_ro("source", &KernelFacts::source)
+      .def_ro("dead", &KernelFacts::dead)
+      .def_ro("partial", &KernelFacts::partial)
+      .def_ro("full", &KernelFacts::full)
+      .def_ro("flops", &KernelFacts::flops)
+      .def_ro("bytes", &KernelFacts::bytes)
+      .def_ro("saved_bytes", &KernelFacts::saved_bytes);
   nb::class_<api::Compiled>(m, "Compiled")
       .def(nb::init<const std::string&>(), nb::arg("text"))
+      .def("explain", &api::explain, nb::arg("symbols"))
       .def("__call__", &call, nb::arg("inputs"), nb::arg("input_strides"), nb::arg("outputs"),
            nb::arg("output_strides"), nb::arg("symbols"), nb::call_guard<nb::gil_scoped_release>());
 }

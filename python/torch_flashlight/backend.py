@@ -92,6 +92,8 @@ def obstacle(program, nodes) -> str | None:
     inside = [name for name in names if name not in nodes]
     if inside:
         return f"cut inside an op at {inside[0]}"
+    if not program.inputs:
+        return "has no inputs"
     outputs = {nodes[o.name] for o in program.outputs}
     seen, todo = set(), [nodes[i.name] for i in program.inputs]
     while todo:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from torch_flashlight import _core as core
 from torch_flashlight import ops
@@ -88,7 +89,9 @@ class Capture:
         """The value of a 0-d tensor that is part of the graph."""
         tensor = getattr(self.graph.owning_module, node.target) if node.op == "get_attr" else None
         if isinstance(tensor, torch.Tensor) and tensor.ndim == 0 and tensor.device.type == "cpu":
-            return core.cast(self.scalar(tensor.item()), TYPES[dtype_text(tensor.dtype)])
+            with unset_fake_temporarily():
+                number = tensor.item()
+            return core.cast(self.scalar(number), TYPES[dtype_text(tensor.dtype)])
         return None
 
     def make(self, node, method, *args) -> core.Tensor:

@@ -99,7 +99,11 @@ class _Computation:
             names = [i.name for i in load.args if i.op == "axis"] if load.op == "load" else []
             if len(names) != len(load.args) or len(set(names)) != len(names) or not names:
                 return None
-            operands += [self.values[load.name].to(COMPUTE[body.type]), [self.place[n] for n in names]]
+            places = [self.place[n] for n in names]
+            x = self.values[load.name]
+            if [self.extents[p] for p in places] != list(x.shape):
+                return None
+            operands += [x.to(COMPUTE[body.type]), places]
         if len(set(operands[1]) | set(operands[3])) < len(self.axes):
             return None
         return torch.einsum(*operands, list(range(len(self.c.axes))))
@@ -131,7 +135,8 @@ class _Computation:
     def _load(self, e):
         x = self.values[e.name]
         places = [self.place[i.name] if i.op == "axis" else -1 for i in e.args]
-        if -1 in places or len(set(places)) < len(places):
+        plain = -1 not in places and len(set(places)) == len(places)
+        if not plain or any(self.extents[p] > n for p, n in zip(places, x.shape, strict=True)):
             # A where evaluates the branch taken alone; here both are, so places may be out of range.
             index = [self.eval(i).clamp(0, n - 1) for i, n in zip(e.args, x.shape, strict=True)]
             x = x[tuple(index)] if 0 not in x.shape else x.new_zeros(())
@@ -139,6 +144,7 @@ class _Computation:
             order = sorted(range(x.ndim), key=lambda d: places[d])
             shape = [1] * len(self.axes)
             for d in order:
-                shape[places[d]] = x.shape[d]
+                shape[places[d]] = self.extents[places[d]]
+                x = x.narrow(d, 0, shape[places[d]])
             x = x.permute(order).reshape(shape)
         return x.to(COMPUTE[e.type])

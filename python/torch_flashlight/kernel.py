@@ -15,6 +15,7 @@ library.define(
     tags=(torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout),
 )
 INFIX = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%"}
+MAX_LAYOUTS = 1024
 calls = 0
 
 
@@ -24,16 +25,17 @@ def source_of(e) -> str:
         return str(e.value)
     if e.op == "symbol":
         return e.name
+    args = [source_of(a) for a in e.args]
     if e.op in INFIX:
-        return f"({source_of(e.args[0])} {INFIX[e.op]} {source_of(e.args[1])})"
-    return f"sym_{e.op}({', '.join(map(source_of, e.args))})"
+        return f"({args[0]} {INFIX[e.op]} {args[1]})"
+    return f"sym_{e.op}({', '.join(args)})"
 
 
 def strides_of(shape, order):
     strides, step = [0] * len(shape), 1
     for d in reversed(order or range(len(shape))):
         strides[d] = step
-        step = step * torch.sym_max(shape[d], 1)
+        step = step * shape[d]
     return strides
 
 
@@ -42,17 +44,20 @@ class Kernel:
 
     def __init__(self, text):
         self.program = core.parse(text)
-        shapes = ", ".join(
-            f"[{', '.join(map(source_of, self.program.shape(o.name)))}]" for o in self.program.outputs
-        )
+        outputs = self.program.outputs
+        shapes = [[source_of(e) for e in self.program.shape(o.name)] for o in outputs]
+        body = ", ".join(f"[{', '.join(shape)}]" for shape in shapes)
         names = {"sym_max": torch.sym_max, "sym_min": torch.sym_min}
-        self.shapes = eval(f"lambda {', '.join(self.program.symbols)}: ({shapes},)", names)
-        self.dtypes = [
-            DTYPES[self.program.computation(o.name).dtype] for o in self.program.outputs
-        ]
+        self.shapes = eval(f"lambda {', '.join(self.program.symbols)}: ({body},)", names)
+        self.dtypes = [DTYPES[self.program.computation(o.name).dtype] for o in outputs]
         self.layouts = {}
-        self.compiled = core.Compiled(text)
+        self.text = text
+        self.symbols = None  # of the last call
         self.broken = False
+
+    @functools.cached_property
+    def compiled(self):
+        return core.Compiled(self.text)
 
     def layout(self, symbols):
         """(shape, strides, dtype) of each output."""
@@ -63,9 +68,11 @@ class Kernel:
         ]
 
     def __call__(self, inputs, symbols):
-        key = tuple(symbols)
+        self.symbols = key = tuple(symbols)
         layout = self.layouts.get(key)
         if layout is None:
+            if len(self.layouts) == MAX_LAYOUTS:
+                self.layouts.clear()
             layout = self.layouts[key] = self.layout(symbols)
         outputs = [torch.empty_strided(s, t, dtype=d) for s, t, d in layout]
         if not self.broken:
@@ -74,16 +81,20 @@ class Kernel:
                     [x.data_ptr() for x in inputs],
                     [x.stride() for x in inputs],
                     [x.data_ptr() for x in outputs],
-                    [x.stride() for x in outputs],
+                    [t for _, t, _ in layout],
                     key,
                 )
                 return outputs
             except core.Error as error:
                 self.broken = True
-                warnings.warn(f"flashlight runs a kernel by torch ops: {error}", stacklevel=2)
+                warnings.warn(f"flashlight runs a program by torch ops: {error}", stacklevel=2)
         for out, value in zip(outputs, evaluate(self.program, inputs, symbols), strict=True):
             out.copy_(value)
         return outputs
+
+    def explain(self):
+        """Facts of its kernels at the sizes of the last call."""
+        return [] if self.broken or self.symbols is None else self.compiled.explain(self.symbols)
 
 
 kernel_of = functools.cache(Kernel)

@@ -228,9 +228,9 @@ def unbind(c, node, a, index):
     return c.make(node, "select", x, a.dim % len(x.shape), core.integer(index))
 
 
-@handles("aten.flip.default")
+@handles("aten.flip.default", "prims.rev.default")
 def flip(c, node, a):
-    x = c.tensor(a.self)
+    x = c.tensor(getattr(a, "self", None) or a.a)
     return c.make(node, "flip", x, [d % len(x.shape) for d in a.dims])
 
 

@@ -1,6 +1,7 @@
 #include "api/variants.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "codegen/cpu/device/abi.h"
 #include "codegen/cpu/device_headers.h"
@@ -15,6 +16,7 @@ namespace flashlight::api {
 namespace {
 
 std::atomic<int64_t> made_count = 0;
+std::atomic<int64_t> disk_count = 0;
 
 tile::StrideClass class_of(int64_t stride, bool single) {
   if (single || stride == 0) return tile::StrideClass::Zero;
@@ -42,6 +44,7 @@ tile::Target host_target() {
 }
 
 int64_t variants_made() { return made_count; }
+int64_t variants_from_disk() { return disk_count; }
 
 Variants::Variants(ir::Stream stream) : stream_(std::move(stream)) {
   for (const ir::Input& i : stream_.inputs)
@@ -84,10 +87,12 @@ std::unique_ptr<Variant> Variants::make(const std::vector<int64_t>& key) const {
   if (debug_wants("passes")) debug_print("passes", "lowered\n" + tile::print(out->kernel));
   out->source = codegen::cpu::emit(out->kernel);
   debug_print("source", out->source.text);
+  const auto start = std::filesystem::file_time_type::clock::now();
   out->module = runtime::cpu::compile(
       {out->source.text, codegen::cpu::device_headers(), target.name}, runtime::default_cache());
   out->entry = reinterpret_cast<int (*)(const fl_args*)>(out->module->symbol(out->source.entry));
   ++made_count;
+  if (std::filesystem::last_write_time(out->module->path()) < start) ++disk_count;
   return out;
 }
 

@@ -29,6 +29,8 @@ struct Variant {
 
 /// How many variants this process has made (compiled, or loaded from the disk cache).
 int64_t variants_made();
+/// How many of them were on disk.
+int64_t variants_from_disk();
 
 class Variants {
  public:

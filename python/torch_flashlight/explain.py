@@ -1,0 +1,116 @@
+"""explain(fn, *args): what became a kernel, how it computes, and what stayed with the host."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch._inductor import config
+
+from torch_flashlight import _core as core
+from torch_flashlight import backend, kernel
+from torch_flashlight.capture import Left
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Of the score space: skipped, with a mask, without one."""
+
+    dead: int
+    partial: int
+    full: int
+
+
+@dataclass(frozen=True)
+class Kernel:
+    name: str
+    ops: list[str]  # nodes of the graph that it computes
+    loops: str
+    update: str  # the derived online update, as formulas
+    merge: str  # how two partial results become one
+    tiles: Tiles
+    flops: float
+    bytes: int  # read and written
+    saved_bytes: int  # values that never are in memory together
+    schedule: str
+    source: str = field(repr=False)
+
+    def __str__(self):
+        tiles = self.tiles
+        count = max(1, tiles.dead + tiles.partial + tiles.full)
+        lines = [
+            f"kernel {self.name}",
+            f"  ops       {', '.join(self.ops)}",
+            f"  loops     {self.loops}",
+            f"  schedule  {self.schedule}",
+            f"  tiles     {tiles.dead / count:.0%} dead, {tiles.partial / count:.0%} partial, "
+            f"{tiles.full / count:.0%} full",
+            f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB read and written, "
+            f"{self.saved_bytes / 2**20:.3g} MiB never stored",
+            "  update",
+            *(f"    {line.strip()}" for line in self.update.splitlines()),
+            "  merge of two parts a and b",
+            *(f"    {line.strip()}" for line in self.merge.splitlines()),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    kernels: list[Kernel]
+    left: list[Left]
+
+    def __str__(self):
+        reasons = {}
+        for left in self.left:
+            reasons[left] = reasons.get(left, 0) + 1
+        stayed = [
+            f"  {left.op}: {left.reason}" + (f" ({times} times)" if times > 1 else "")
+            for left, times in reasons.items()
+        ]
+        parts = [str(k) for k in self.kernels] or ["no kernels"]
+        return "\n\n".join([*parts, "\n".join(["with the host compiler", *(stayed or ["  nothing"])])])
+
+
+def explain(fn, *args, **kwargs) -> Explanation:
+    """Compiles `fn` afresh, calls it once, and tells what happened. Needs no earlier compile."""
+    fn = getattr(fn, "_orig_mod", getattr(fn, "_torchdynamo_orig_callable", fn))
+    told = []
+    token = backend.record.set(told)
+    try:
+        # The disk cache of the host compiler would serve the graph without asking us.
+        with config.patch(force_disable_caches=True):
+            torch.compile(fn, backend=lambda gm, inputs: backend.flashlight(gm, inputs))(*args, **kwargs)
+    finally:
+        backend.record.reset(token)
+    texts = [text for found, _ in told for text in found]
+    left = [item for _, stayed in told for item in stayed]
+    return Explanation([k for text in texts for k in kernels_of(text)], left)
+
+
+def kernels_of(text) -> list[Kernel]:
+    made = kernel.kernel_of(text)
+    ops = [c.name for c in made.program.computations]
+    return [
+        Kernel(
+            name=facts.name,
+            ops=ops,
+            loops=facts.loops,
+            update=facts.update,
+            merge=facts.merge,
+            tiles=Tiles(facts.dead, facts.partial, facts.full),
+            flops=facts.flops,
+            bytes=facts.bytes,
+            saved_bytes=facts.saved_bytes,
+            schedule=facts.schedule,
+            source=facts.source,
+        )
+        for facts in made.explain()
+    ]
+
+
+def stats() -> dict[str, int]:
+    """Of this process: kernels made (compiled or loaded), those of them found on disk, calls."""
+    return {
+        "kernels_compiled": core.kernels_made(),
+        "cache_hits": core.cache_hits(),
+        "calls": kernel.calls,
+    }
