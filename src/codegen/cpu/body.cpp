@@ -143,8 +143,12 @@ std::string Body::call(Expr e, const std::vector<std::string>& args) const {
     case ir::Op::Or:
     case ir::Op::Xor:
     case ir::Op::Not: return std::string(ir::op_text(e->op)) + "_" + list;
+    case ir::Op::Exp:
     case ir::Op::Exp2:
-      if (plan_.non_positive.count(e)) return "exp2_nonpos" + list;
+      if (plan_.non_positive.count(e)) return std::string(ir::op_text(e->op)) + "_nonpos" + list;
+      break;
+    case ir::Op::Mul:
+      if (plan_.rounded.count(e)) return "rounded(mul" + list + ")";
       break;
     default: break;
   }

@@ -76,8 +76,8 @@ class KernelText {
   void declare_states(const tile::Pass& pass);
   void print_before(Writer& out, const tile::Pass& pass);
   void print_start(PhasePrinter& unit, const tile::Pass& pass);
+  /// Notes what is known of exponentials relative to a reference; returns e.
   Expr relative(const tile::Pass& pass, Expr e, const Scope& scope, bool full);
-  void find_log2(const tile::Pass& pass);
   void add_next(PhasePrinter& phase, const tile::Pass& pass,
                 const std::map<std::string, Expr>& targets, const Scope& scope);
   void add_reference_stores(PhasePrinter& phase, const tile::Pass& pass,
@@ -91,7 +91,6 @@ class KernelText {
   Scope scope_;  // of the unit: what is known at this point
   std::map<std::string, const tile::Statement*> direct_;
   std::set<std::string> observed_;  // in the pass at hand
-  std::set<std::string> in_log2_;   // references whose value times log2(e) is kept
   Writer steps_, unit_;
 };
 

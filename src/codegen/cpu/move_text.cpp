@@ -1,9 +1,5 @@
 // References and what follows them. A reference r has an array of its value as bodies see it (0 as
-// long as nothing was live), one of its raw value where that differs (r.raw), and one of its
-// rounded product with log2(e) (r.log2) where an exponential is taken relative to it: any value is
-// exact as long as sums and the factors that move them use the same one.
-#include <cmath>
-
+// long as nothing was live), and one of its raw value where that differs (r.raw).
 #include "codegen/cpu/kernel_text.h"
 #include "ir/rewrite.h"
 #include "support/error.h"
@@ -13,19 +9,8 @@ namespace {
 
 using ir::Op;
 
-const double kLog2e = 1.4426950408889634;
-
 Expr symbol_of(const ir::StreamReference& r, const std::string& suffix) {
   return ir::symbol(r.name + suffix, r.start->type);
-}
-
-// x * log2(e); a constant factor of x takes it up.
-Expr in_log2(Expr x) {
-  if (x->op == Op::Mul)
-    for (int i : {0, 1})
-      if (ir::is_const(x->args[i]))
-        return x->args[1 - i] * ir::constant(ir::const_value(x->args[i]) * kLog2e, x->type);
-  return x * ir::constant(kLog2e, x->type);
 }
 
 /// The identity of the reduction that a reference follows where it needs care: Max and Min.
@@ -88,7 +73,6 @@ void KernelText::declare_states(const tile::Pass& pass) {
   for (const ir::StreamReference& r : pass.references) {
     std::vector<std::string> parts = {r.name};
     if (unset(pass, r)) parts.push_back(r.name + ".raw");
-    parts.push_back(r.name + ".log2");
     for (const std::string& part : parts)
       scope_[part] = {r.axes, plan_.allocate(part, r.start->type, r.axes), Expr()};
   }
@@ -118,42 +102,22 @@ void KernelText::print_before(Writer& out, const tile::Pass& pass) {
   phase.flush();
 }
 
-// exp(x - r) is 2^(x log2(e) - r.log2). The argument is at most a rounding above 0 where x is what
-// r is the maximum of.
+// exp(x - r) has no argument above 0 where x is what r is the maximum of. A product x is rounded
+// before r is taken from it, as it was when r was found: of scores of 1e30 the last bit is 1e23.
 Expr KernelText::relative(const tile::Pass& pass, Expr e, const Scope& scope, bool full) {
-  return ir::transform(e, [&](Expr n) {
-    if ((n->op != Op::Exp && n->op != Op::Exp2) || n->args[0]->op != Op::Sub) return n;
+  ir::visit(e, [&](Expr n) {
+    if ((n->op != Op::Exp && n->op != Op::Exp2) || n->args[0]->op != Op::Sub) return;
     const Expr x = n->args[0]->args[0], from = n->args[0]->args[1];
     for (const ir::StreamReference& r : pass.references) {
-      const bool next = from == symbol_of(r, "'");
-      if (!next && from != symbol_of(r, "")) continue;
-      bool below = false;
+      if (from != symbol_of(r, "")) continue;
+      if (x->op == Op::Mul) plan_.rounded.insert(x);
       for (const tile::State& s : pass.states)
-        if (s.op == ir::Reduce::Max && s.body && r.target == ir::symbol(s.name, s.type))
-          below |= expand(full ? s.body_full : s.body, scope) == x;
-      Expr out = n;
-      if (n->op == Op::Exp) {
-        in_log2_.insert(r.name);
-        Expr first = in_log2(x);  // another reference, or the same one before its move
-        for (const ir::StreamReference& q : pass.references)
-          if (x == symbol_of(q, "")) in_log2_.insert(q.name), first = symbol_of(q, ".log2");
-        out = ir::unary(Op::Exp2, first - symbol_of(r, next ? "'.log2" : ".log2"));
-      }
-      if (below) plan_.non_positive.insert(out);
-      return out;
+        if (s.op == ir::Reduce::Max && s.body && r.target == ir::symbol(s.name, s.type) &&
+            expand(full ? s.body_full : s.body, scope) == x)
+          plan_.non_positive.insert(n);
     }
-    return n;
   });
-}
-
-// Which references need their .log2, before the first text that keeps them up.
-void KernelText::find_log2(const tile::Pass& pass) {
-  for (bool full : {false, true}) {
-    phase_text(pass, full, false);
-    phase_text(pass, full, true);
-  }
-  for (const tile::State& s : pass.states)
-    for (const auto& [name, factor] : s.move) relative(pass, factor, scope_, false);
+  return e;
 }
 
 void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass,
@@ -169,11 +133,6 @@ void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass,
     phase.add(item_of(r.name + "_raw", r.axes, raw, symbol_of(r, ".raw'")));
     phase.add(item_of(r.name + "_next", r.axes, settled(pass, r, symbol_of(r, ".raw'")),
                       symbol_of(r, "'")));
-    if (!in_log2_.count(r.name)) continue;
-    Item product = item_of(r.name + "_log2", r.axes,
-                           symbol_of(r, "'") * ir::constant(kLog2e, type), symbol_of(r, "'.log2"));
-    product.rounded = true;
-    phase.add(product);
   }
 }
 
@@ -182,11 +141,10 @@ void KernelText::add_reference_stores(PhasePrinter& phase, const tile::Pass& pas
                                       const Scope& scope) {
   for (const ir::StreamReference& r : pass.references) {
     if (!targets.count(r.name)) continue;
-    for (const std::string suffix : {"", ".raw", ".log2"}) {
+    for (const std::string suffix : {"", ".raw"}) {
       const auto slot = scope.find(r.name + suffix);
-      if (slot == scope.end() || (suffix == ".log2" && !in_log2_.count(r.name))) continue;
-      const std::string next = suffix == ".raw" ? ".raw'" : "'" + suffix;
-      Item item = item_of(r.name + suffix, r.axes, symbol_of(r, next), Expr());
+      if (slot == scope.end()) continue;
+      Item item = item_of(r.name + suffix, r.axes, symbol_of(r, suffix + "'"), Expr());
       item.array = slot->second.array;
       phase.add(item);
     }
@@ -215,10 +173,7 @@ void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
                       const std::map<std::string, Expr>& targets, Scope& scope, bool in_loop) {
   ir::Substitution resting;  // references that stay where they are
   for (const ir::StreamReference& r : pass.references)
-    if (!targets.count(r.name)) {
-      resting[symbol_of(r, "'")] = symbol_of(r, "");
-      resting[symbol_of(r, "'.log2")] = symbol_of(r, ".log2");
-    }
+    if (!targets.count(r.name)) resting[symbol_of(r, "'")] = symbol_of(r, "");
   // what a state holds counts for nothing while a reference is unset, and is right where none moves
   const auto factor = [&](const tile::State& s, Expr f, Expr if_empty, Expr if_same) {
     Expr empty = ir::boolean(false), same = ir::boolean(true);
@@ -246,7 +201,7 @@ void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
     const auto scale = deferred_scale(pass, s, scope);
     Expr sum;
     for (const auto& [source, f] : s.move) {
-      const Expr moved = ir::substitute(relative(pass, f, scope, false), resting);
+      const Expr moved = ir::substitute(f, resting);
       Expr part = moved;
       if (s.axes != axes) {  // factors per row, kept for the loops over the state
         std::string name = s.name + " from " + source;

@@ -119,10 +119,6 @@ void NestPrinter::evaluate(const Item& item) {
   Value v;
   if (!item.serial.empty()) {
     v = reduce_serially(item);
-  } else if (item.rounded) {
-    const Value raw = body_.named(item.body, item.name);
-    v = {body_.fresh(item.name), raw.level, raw.lanes};
-    body_.lines(raw.level).push_back("const auto " + v.text + " = rounded(" + raw.text + ");");
   } else {
     v = body_.named(item.body, item.name);
   }

@@ -22,7 +22,6 @@ struct Item {
   /// The reduced value joins what the array holds.
   bool absorb = false;
   bool fast = false;     // a Max or Min whose NaN shows elsewhere
-  bool rounded = false;  // must not be contracted with what uses it
   /// How later items of the nest read the value: Loads, Symbols.
   std::vector<Expr> keys;
   /// Nobody reads the array but what is printed together with this item.

@@ -214,7 +214,6 @@ void KernelText::print_pass(PhasePrinter& unit, size_t index) {
   observed_ = observed(plan_.kernel, index);
   unit.flush();
   declare_states(pass);
-  find_log2(pass);
   const std::string step = plan_.names.fresh("step_" + std::to_string(index));
   print_step(pass, step);
   Writer& out = unit.writer();

@@ -22,7 +22,7 @@ std::vector<std::string> reserved_names() {
       "fma",       "Sum",        "Prod",       "Max",         "Min",        "Any",      "All",
       "MaxFast",   "Start",      "Left",       "Right",       "Out",        "Flag",     "i64",
       "i32",       "u8",         "f16",        "bf16",        "rounded",    "fill",     "any",
-      "all",       "gather",     "exp2_nonpos", "inner",      "Dot",        "offsets",  "data",
+      "all",       "gather",     "exp2_nonpos", "exp_nonpos", "inner",      "Dot",        "offsets",  "data",
       "nonempty",  "gemm_block", "contract_block", "step",    "Work",       "run",      "to"};
   return names;
 }

@@ -76,7 +76,8 @@ class Plan {
   int64_t rows = 1;   // rows that arrays of a tile have room for
   int64_t panel = 1;
   bool single = true;  // compute type is float
-  std::unordered_set<Expr> non_positive;  // Exp2 nodes whose argument is at most a rounding above 0
+  std::unordered_set<Expr> non_positive;  // Exp, Exp2 nodes whose argument is never above 0
+  std::unordered_set<Expr> rounded;       // products that must not be contracted with a sum
 
   const AxisPlan& axis(Expr a) const;
   /// Loop elements up to the end of the tile at hand.

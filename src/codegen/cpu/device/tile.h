@@ -71,7 +71,9 @@ template <class R, class S, int N> FL_INLINE void fill(S (&x)[N]) {
   for (int e = 0; e < N; e++) x[e] = identity<R, S>();
 }
 template <class V> FL_INLINE V rounded(V v) {
-#if defined(__SSE2__)
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__SSE2__)
   asm("" : "+x"(v));
 #elif defined(__aarch64__)
   asm("" : "+w"(v));

@@ -72,7 +72,7 @@ inline double get(const char* p, ir::DType type) {
 }
 
 /// How kernels are made and called in one test.
-struct Setup {
+struct KernelSetup {
   ir::Bindings sizes;
   std::function<void(tile::Schedule&)> schedule = [](tile::Schedule&) {};
   std::map<std::string, std::vector<int>> order;  // tensor -> dimensions from outer to inner
@@ -82,7 +82,7 @@ struct Setup {
 
 class KernelRun {
  public:
-  explicit KernelRun(Setup setup) : setup_(std::move(setup)) {}
+  explicit KernelRun(KernelSetup setup) : setup_(std::move(setup)) {}
 
   std::vector<ir::Array> operator()(const ir::Program& program,
                                     const std::vector<ir::Array>& inputs) {
@@ -206,7 +206,7 @@ class KernelRun {
     if (entry(&args) != 0) throw std::runtime_error("the kernel ran out of memory");
   }
 
-  Setup setup_;
+  KernelSetup setup_;
 };
 
 }  // namespace flashlight::test
