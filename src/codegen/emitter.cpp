@@ -31,14 +31,16 @@ void Writer::append(const std::string& text) {
 }
 
 Names::Names(const std::vector<std::string>& reserved)
-    : taken_{"and",    "or",     "not",    "xor",   "do",     "if",     "in",     "for",   "new",
-             "int",    "asm",    "try",    "auto",  "bool",   "case",   "char",   "else",  "enum",
-             "goto",   "long",   "this",   "true",  "void",   "break",  "catch",  "class", "const",
-             "false",  "float",  "short",  "throw", "union",  "using",  "while",  "double",
-             "delete", "export", "extern", "friend", "inline", "public", "return", "signed",
-             "sizeof", "static", "struct", "switch", "typeid", "default", "mutable", "private",
-             "typedef", "unsigned", "virtual", "volatile", "template", "typename", "operator",
-             "register", "requires", "namespace", "protected", "continue", "explicit", "concept"} {
+    : taken_{"and",      "or",       "not",      "xor",      "do",        "if",        "in",
+             "for",      "new",      "int",      "asm",      "try",       "auto",      "bool",
+             "case",     "char",     "else",     "enum",     "goto",      "long",      "this",
+             "true",     "void",     "break",    "catch",    "class",     "const",     "false",
+             "float",    "short",    "throw",    "union",    "using",     "while",     "double",
+             "delete",   "export",   "extern",   "friend",   "inline",    "public",    "return",
+             "signed",   "sizeof",   "static",   "struct",   "switch",    "typeid",    "default",
+             "mutable",  "private",  "typedef",  "unsigned", "virtual",   "volatile",  "template",
+             "typename", "operator", "register", "requires", "namespace", "protected", "continue",
+             "explicit", "concept"} {
   taken_.insert(reserved.begin(), reserved.end());
 }
 

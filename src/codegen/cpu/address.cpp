@@ -46,8 +46,9 @@ void Body::add_term(Address& at, Expr index, const Stride& stride, Expr origin) 
   Value v = value(index);
   if (origin) {
     const AxisPlan& axis = plan_.axis(origin);
-    v.text = index == origin || index == first_lane(origin) ? axis.id
-                                                             : "(" + v.text + " - " + axis.id + "_lo)";
+    v.text = index == origin || index == first_lane(origin)
+                 ? axis.id
+                 : "(" + v.text + " - " + axis.id + "_lo)";
   }
   at.level = std::max(at.level, v.level);
   v.text = scaled(v.text, stride);
@@ -68,12 +69,15 @@ void Body::add_index(Address& at, Expr index, const Stride& stride, Expr origin)
   }
   const AxisPlan& axis = plan_.axis(lane_);
   const bool local = axis.role == Role::Tiled || axis.role == Role::Loop;
-  define(first_lane(lane_), {local ? "(" + axis.id + "_lo + " + axis.id + ")" : axis.id, lane_level_});
+  define(first_lane(lane_),
+         {local ? "(" + axis.id + "_lo + " + axis.id + ")" : axis.id, lane_level_});
   add_term(at, ir::substitute(index, {{lane_, first_lane(lane_)}}), stride, origin);
   const Value c = value(*coefficient);
   const Stride step = ir::is_const(*coefficient, 1) ? stride : Stride{0, scaled(c.text, stride)};
-  if (at.step.is(0)) at.step = step;
-  else at.step = {0, at.step.str() + " + " + step.str()};
+  if (at.step.is(0))
+    at.step = step;
+  else
+    at.step = {0, at.step.str() + " + " + step.str()};
 }
 
 Body::Address Body::address(const Tensor& tensor, const std::vector<Expr>& index) {
@@ -100,7 +104,8 @@ Body::Address Body::address(const Array& array, const std::vector<Expr>& index) 
     add_index(inner, index[d], {1, ""}, origin);
     FLASHLIGHT_CHECK(inner.gathers.empty(), "a panel is gathered");
     const std::string x = inner.terms.empty() ? "0" : inner.terms[0].text;
-    at.terms.push_back({x + " / P * (" + array.strides[d].str() + ") + " + x + " % P", inner.level});
+    at.terms.push_back(
+        {x + " / P * (" + array.strides[d].str() + ") + " + x + " % P", inner.level});
     at.level = std::max(at.level, inner.level);
     at.by_lane |= inner.by_lane;
     if (inner.by_lane) at.step = inner.step;

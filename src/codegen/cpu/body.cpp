@@ -34,8 +34,13 @@ std::string constant_text(Expr e, bool single) {
 }  // namespace
 
 Body::Body(const Plan& plan, const Scope& scope, Expr lane, const std::vector<Expr>& roots)
-    : plan_(plan), scope_(scope), lane_(lane), names_(plan.names), levels_(1),
-      uses_(count_uses(roots)), certain_(certain(roots)) {}
+    : plan_(plan),
+      scope_(scope),
+      lane_(lane),
+      names_(plan.names),
+      levels_(1),
+      uses_(count_uses(roots)),
+      certain_(certain(roots)) {}
 
 void Body::enter(Expr axis) {
   loops_.push_back(axis);
@@ -85,9 +90,12 @@ Value Body::operand(Expr e, int level) {
 
 Value Body::compute(Expr e) {
   switch (e->op) {
-    case ir::Op::Const: return {constant_text(e, plan_.single)};
-    case ir::Op::Axis: return axis_value(e);
-    case ir::Op::Load: return load(e);
+    case ir::Op::Const:
+      return {constant_text(e, plan_.single)};
+    case ir::Op::Axis:
+      return axis_value(e);
+    case ir::Op::Load:
+      return load(e);
     case ir::Op::Symbol: {
       const auto slot = scope_.find(e->name());
       if (slot != scope_.end()) return slot_value(slot->second, slot->second.axes, e->type);
@@ -95,7 +103,8 @@ Value Body::compute(Expr e) {
       FLASHLIGHT_CHECK(size != plan_.sizes.end(), "unknown symbol " + e->name());
       return {"i64(" + size->second + ")", 0, false, false};
     }
-    default: return operation(e);
+    default:
+      return operation(e);
   }
 }
 
@@ -133,24 +142,28 @@ std::string Body::call(Expr e, const std::vector<std::string>& args) const {
     return t == ir::Type::Bool ? "bool" : t == ir::Type::Int ? "int" : "real";
   };
   switch (e->op) {
-    case ir::Op::Where: return "select" + list;
+    case ir::Op::Where:
+      return "select" + list;
     case ir::Op::Cast: {
-      const std::string name =
-          std::string(kind(e->args[0]->type)) + "_to_" + kind(e->type);
+      const std::string name = std::string(kind(e->args[0]->type)) + "_to_" + kind(e->type);
       return name + (e->type == ir::Type::Bool ? "" : "<T>") + list;
     }
     case ir::Op::And:
     case ir::Op::Or:
     case ir::Op::Xor:
-    case ir::Op::Not: return std::string(ir::op_text(e->op)) + "_" + list;
+    case ir::Op::Not:
+      return std::string(ir::op_text(e->op)) + "_" + list;
     case ir::Op::Exp:
+      if (plan_.non_positive.count(e)) return "exp_below" + list;
+      break;
     case ir::Op::Exp2:
-      if (plan_.non_positive.count(e)) return std::string(ir::op_text(e->op)) + "_nonpos" + list;
+      if (plan_.non_positive.count(e)) return "exp2_nonpos" + list;
       break;
     case ir::Op::Mul:
       if (plan_.rounded.count(e)) return "rounded(mul" + list + ")";
       break;
-    default: break;
+    default:
+      break;
   }
   return ir::op_text(e->op) + list;
 }
@@ -161,7 +174,8 @@ Value Body::slot_value(const Slot& slot, const std::vector<Expr>& index, ir::Typ
   FLASHLIGHT_CHECK(at.gathers.empty(), "a tile value is gathered");
   const std::string kind = type == ir::Type::Bool ? "_mask" : type == ir::Type::Int ? "_int" : "";
   const std::string p = pointer(at);
-  if (!at.by_lane) return {"get" + kind + (kind.empty() ? "<T>" : "") + "(" + p + ")", at.level, false, false};
+  if (!at.by_lane)
+    return {"get" + kind + (kind.empty() ? "<T>" : "") + "(" + p + ")", at.level, false, false};
   if (at.step.is(1)) return {"load" + kind + "<T>(" + p + ")", at.level, true, false};
   return {"load" + kind + "_s<T>(" + p + ", " + at.step.str() + ")", at.level, true, false};
 }
@@ -176,7 +190,9 @@ Value Body::load(Expr e) {
   if (!certain_.count(e))
     for (size_t d = 0; d < index.size(); d++) index[d] = guard(index[d], tensor.shape[d]);
   const Address at = address(tensor, index);
-  const std::string kind = e->type == ir::Type::Bool ? "_mask" : e->type == ir::Type::Int ? "_int" : "";
+  const std::string kind = e->type == ir::Type::Bool  ? "_mask"
+                           : e->type == ir::Type::Int ? "_int"
+                                                      : "";
   std::string p = pointer(at);
   if (!at.by_lane)
     return {"get" + kind + (kind.empty() ? "<T>" : "") + "(" + p + ")", at.level, false, false};

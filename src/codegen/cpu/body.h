@@ -10,7 +10,7 @@ namespace flashlight::codegen::cpu {
 
 struct Value {
   std::string text;
-  int level = 0;       // 0: before all loops; n: inside the n-th
+  int level = 0;  // 0: before all loops; n: inside the n-th
   bool lanes = false;
   bool simple = true;  // a name or a literal: may be repeated
 };
@@ -42,7 +42,10 @@ class Body {
   /// Whether lanes at the end had to be left out: text names Tail and left.
   bool ragged() const { return ragged_; }
   void set_ragged() { ragged_ = true; }
-  std::string left() { set_ragged(); return "left"; }
+  std::string left() {
+    set_ragged();
+    return "left";
+  }
 
  private:
   struct Address {  // base + terms known per loop; step between lanes; offsets per lane

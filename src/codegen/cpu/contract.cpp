@@ -51,7 +51,7 @@ std::string product(const std::string& text, const Stride& stride) {
   return stride.is(1) ? text : text + " * " + stride.str();
 }
 
-std::optional<Operand> operand_in_memory(const tile::Statement& s, const Plan& plan, 
+std::optional<Operand> operand_in_memory(const tile::Statement& s, const Plan& plan,
                                          const Scope& scope) {
   const auto it = plan.tensors.find(s.body->op == ir::Op::Load ? s.body->name() : "");
   if (it == plan.tensors.end()) return std::nullopt;
@@ -92,8 +92,8 @@ bool as_it_lies(const tile::Statement& s, const Plan& plan) {
 
 class ContractionPrinter {
  public:
-  ContractionPrinter(Writer& out, const Plan& plan, const Scope& scope,
-                     const tile::Contraction& c, const Accumulate& how)
+  ContractionPrinter(Writer& out, const Plan& plan, const Scope& scope, const tile::Contraction& c,
+                     const Accumulate& how)
       : out_(out), plan_(plan), scope_(scope), c_(c), how_(how) {}
 
   bool print(const Operand& a, const Operand& b, const Array& result);
@@ -144,8 +144,10 @@ bool ContractionPrinter::choose(const Operand& a, const Operand& b, const Operan
     if (axis) loops_.push_back(axis);
   }
   for (Expr axis : c_.n)
-    if (!n_ && b.stride(axis).is(1) && result.stride(axis).is(1)) n_ = axis;
-    else loops_.push_back(axis);
+    if (!n_ && b.stride(axis).is(1) && result.stride(axis).is(1))
+      n_ = axis;
+    else
+      loops_.push_back(axis);
   if (!n_ || !flatten_k(a, b)) return false;
   for (Expr axis : loops_)
     if (plan_.axis(axis).role != Role::Whole) return false;
@@ -183,8 +185,7 @@ std::string ContractionPrinter::shifted(const Operand& o, const std::string& mor
 }
 
 std::string ContractionPrinter::operation() const {
-  const Expr product =
-      ir::symbol("a", c_.combine->type) * ir::symbol("b", c_.combine->type);
+  const Expr product = ir::symbol("a", c_.combine->type) * ir::symbol("b", c_.combine->type);
   if (c_.op == ir::Reduce::Sum && c_.combine == product) return "";
   Body body(plan_, scope_, Expr(), {c_.combine});
   body.define(ir::symbol("a", c_.combine->type), {"x"});
@@ -196,8 +197,8 @@ std::string ContractionPrinter::operation() const {
                    : c_.op == ir::Reduce::Max ? "Max"
                    : c_.op == ir::Reduce::Min ? "Min"
                                               : "Prod";
-  return "inner<" + std::string(op) + ">([](auto x, auto y) { " + lines + "return lift<decltype(x)>(" +
-         v.text + "); })";
+  return "inner<" + std::string(op) + ">([](auto x, auto y) { " + lines +
+         "return lift<decltype(x)>(" + v.text + "); })";
 }
 
 void ContractionPrinter::call(const std::string& start, const Operand& a, const Operand& b,
@@ -227,7 +228,8 @@ bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& 
   out_.line("// " + c_.value + " " + (how_.keep ? "+= " : "= ") + c_.a + " x " + c_.b);
   for (Expr axis : loops_) {
     const AxisPlan& p = plan_.axis(axis);
-    out_.open("for (i64 " + p.id + " = 0; " + p.id + " < " + std::to_string(p.extent) + "; " + p.id + "++)");
+    out_.open("for (i64 " + p.id + " = 0; " + p.id + " < " + std::to_string(p.extent) + "; " +
+              p.id + "++)");
   }
   const AxisPlan& k = plan_.axis(k_);
   const std::string first = how_.scale ? "Scale" : how_.keep ? "Keep" : "Zero";
@@ -235,8 +237,10 @@ bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& 
     call(first, a, b, to, std::to_string(k_extent_), "");
   } else {
     const std::string step = std::to_string(plan_.kernel.schedule.value_step);
-    const std::string size = k.id + "_n - " + k.id + " < " + step + " ? " + k.id + "_n - " + k.id + " : " + step;
-    out_.open("for (i64 " + k.id + " = 0; " + k.id + " < " + k.id + "_n; " + k.id + " += " + step + ")");
+    const std::string size =
+        k.id + "_n - " + k.id + " < " + step + " ? " + k.id + "_n - " + k.id + " : " + step;
+    out_.open("for (i64 " + k.id + " = 0; " + k.id + " < " + k.id + "_n; " + k.id + " += " + step +
+              ")");
     out_.line("const i64 count = " + size + ";");
     if (first != "Keep") {
       out_.open("if (" + k.id + " == 0)");

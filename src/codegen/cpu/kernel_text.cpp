@@ -76,8 +76,10 @@ void KernelText::read_arguments(Writer& out) const {
     for (Expr e : shape) sizes.push_back(plan_.size_text(e));
     const std::string type = dtype_name(t.dtype);
     out.line("a." + t.id + " = " +
-             (input ? "nonempty<" + type + ">(args->data[" + index + "], " + join(sizes, " * ") + ")"
-                    : "(" + type + "*)args->data[" + index + "]") + ";");
+             (input
+                  ? "nonempty<" + type + ">(args->data[" + index + "], " + join(sizes, " * ") + ")"
+                  : "(" + type + "*)args->data[" + index + "]") +
+             ";");
     for (size_t d = 0; d < t.strides.size(); d++)
       if (!t.strides[d].text.empty())
         out.line(t.strides[d].text + " = args->strides[" + index + "][" + std::to_string(d) + "];");

@@ -128,8 +128,8 @@ void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass,
     if (target == targets.end()) continue;
     const ir::Type type = r.start->type;
     const Expr share = ir::cast(plan_.seen(), type) / ir::cast(loop->extent(), type);
-    const Expr raw = ir::substitute(expand(target->second, scope),
-                                    {{ir::symbol("share", type), share}});
+    const Expr raw =
+        ir::substitute(expand(target->second, scope), {{ir::symbol("share", type), share}});
     phase.add(item_of(r.name + "_raw", r.axes, raw, symbol_of(r, ".raw'")));
     phase.add(item_of(r.name + "_next", r.axes, settled(pass, r, symbol_of(r, ".raw'")),
                       symbol_of(r, "'")));
@@ -219,7 +219,8 @@ void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
     if (s.axes != axes && scale && in_loop) continue;
     const Expr next = ir::symbol(s.name + "'", s.type);
     if (s.axes == axes) sum = factor(s, sum, identity, self);
-    auto& list = s.axes == axes ? rows : large[{-static_cast<int>(s.axes.size()), names_of(s.axes)}];
+    auto& list =
+        s.axes == axes ? rows : large[{-static_cast<int>(s.axes.size()), names_of(s.axes)}];
     list.insert(list.begin(), item_of(s.name + "_next", s.axes, sum, next));
     Item keep = item_of(s.name, s.axes, next, Expr());
     keep.array = scope.at(s.name).array;

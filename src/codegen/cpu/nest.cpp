@@ -17,8 +17,12 @@ class NestPrinter {
  public:
   NestPrinter(Writer& out, const Plan& plan, const Scope& scope, const std::vector<Item>& items,
               bool padded)
-      : out_(out), plan_(plan), items_(items), padded_(padded),
-        lane_(lane_axis(items[0], plan)), outer_(outer_axes(items[0], plan)),
+      : out_(out),
+        plan_(plan),
+        items_(items),
+        padded_(padded),
+        lane_(lane_axis(items[0], plan)),
+        outer_(outer_axes(items[0], plan)),
         body_(plan, scope, lane_, roots(items)) {}
 
   void print();
@@ -75,13 +79,20 @@ std::string NestPrinter::element_type(const Item& item) const {
 
 std::string NestPrinter::reduction(const Item& item) const {
   switch (item.op) {
-    case ir::Reduce::Sum: return "Sum";
-    case ir::Reduce::Prod: return "Prod";
-    case ir::Reduce::Max: return item.fast ? "MaxFast" : "Max";
-    case ir::Reduce::Min: return "Min";
-    case ir::Reduce::Any: return "Any";
-    case ir::Reduce::All: return "All";
-    case ir::Reduce::None: break;
+    case ir::Reduce::Sum:
+      return "Sum";
+    case ir::Reduce::Prod:
+      return "Prod";
+    case ir::Reduce::Max:
+      return item.fast ? "MaxFast" : "Max";
+    case ir::Reduce::Min:
+      return "Min";
+    case ir::Reduce::Any:
+      return "Any";
+    case ir::Reduce::All:
+      return "All";
+    case ir::Reduce::None:
+      break;
   }
   FLASHLIGHT_CHECK(false, item.name + " is no reduction");
   return "";
@@ -137,16 +148,17 @@ Value NestPrinter::absorbed(const Item& item, const Value& v) {
   std::string before = "load" + kind + "<T>(" + p + ")";
   if (stride == "0") before = "get" + kind + (kind.empty() ? "<T>" : "") + "(" + p + ")";
   const std::string name = body_.fresh(item.name);
-  body_.lines(body_.depth()).push_back("const auto " + name + " = " + reduction(item) + "::join(" +
-                                       before + ", " + v.text + ");");
+  body_.lines(body_.depth())
+      .push_back("const auto " + name + " = " + reduction(item) + "::join(" + before + ", " +
+                 v.text + ");");
   return {name, body_.depth(), v.lanes};
 }
 
 void NestPrinter::keep(const Item& item, const Value& v) {
   std::string stride;
-  const std::string p = item.store ? body_.place(plan_.tensors.at(item.store->name),
-                                                 item.store->index, &stride)
-                                   : body_.place(*item.array, item.axes, &stride);
+  const std::string p =
+      item.store ? body_.place(plan_.tensors.at(item.store->name), item.store->index, &stride)
+                 : body_.place(*item.array, item.axes, &stride);
   auto& lines = body_.lines(body_.depth());
   if (!lane_ || stride == "0") {
     FLASHLIGHT_CHECK(!v.lanes, "lanes of " + item.name + " go to one place");
@@ -155,7 +167,8 @@ void NestPrinter::keep(const Item& item, const Value& v) {
   }
   std::string x = v.text;
   if (!v.lanes)
-    x = "lift<" + lane_type(item) + ">(" + (item.type == ir::Type::Bool ? "bool(" + x + ")" : x) + ")";
+    x = "lift<" + lane_type(item) + ">(" + (item.type == ir::Type::Bool ? "bool(" + x + ")" : x) +
+        ")";
   const std::string mask = item.type == ir::Type::Bool ? "_mask" : "";
   if (item.store) {
     lines.push_back("write" + mask + (stride == "1" ? "" : "_s") + "<Tail>(" + p + ", " + x + ", " +
@@ -169,8 +182,8 @@ void NestPrinter::keep(const Item& item, const Value& v) {
 void NestPrinter::fold(const Item& item, const Value& v) {
   Running r{&item, body_.fresh(item.name), ""};
   const std::string x = item.type == ir::Type::Bool && !v.lanes ? "bool(" + v.text + ")" : v.text;
-  body_.lines(body_.depth()).push_back("fold<" + reduction(item) + ", Tail>(" + r.name + ", " + x +
-                                       ", live);");
+  body_.lines(body_.depth())
+      .push_back("fold<" + reduction(item) + ", Tail>(" + r.name + ", " + x + ", live);");
   live_ = true;
   running_.push_back(r);
 }
@@ -190,7 +203,10 @@ void NestPrinter::print() {
     }
   }
   for (const Item& item : items_) {
-    std::string text = item.name + " = " + (item.op == ir::Reduce::None ? "" : std::string(ir::reduce_text(item.op)) + " ") + ir::print(item.body);
+    std::string text =
+        item.name + " = " +
+        (item.op == ir::Reduce::None ? "" : std::string(ir::reduce_text(item.op)) + " ") +
+        ir::print(item.body);
     if (text.size() > 96) text = text.substr(0, 93) + "...";
     out_.line("// " + text);
   }
@@ -247,18 +263,21 @@ void NestPrinter::print_folding_lanes() {
   }
   out_.open("const auto at = [&](i64 " + id + parameters + ") __attribute__((always_inline))");
   if (body_.ragged() || live_) out_.line("constexpr bool Tail = Ragged;");
-  if (body_.ragged() || live_) out_.line("[[maybe_unused]] const i64 left = " + id + "_n - " + id + ";");
+  if (body_.ragged() || live_)
+    out_.line("[[maybe_unused]] const i64 left = " + id + "_n - " + id + ";");
   if (live_) out_.line("[[maybe_unused]] const auto live = first_lanes<T>(left);");
   print_lines(level);
   out_.close(";");
   const bool pairs = plan_.kernel.schedule.micro_vectors % 2 == 0;
-  out_.line("for (i64 " + id + " = 0; " + id + " < " + id + "_p; " + id + (pairs ? " += 2 * W) {" : " += W) {"));
+  out_.line("for (i64 " + id + " = 0; " + id + " < " + id + "_p; " + id +
+            (pairs ? " += 2 * W) {" : " += W) {"));
   out_.line("  at(" + id + first + ");");
   if (pairs) out_.line("  at(" + id + " + W" + second + ");");
   out_.line("}");
   for (const Running& r : running_) {
     const std::string join = reduction(*r.item) + "::join(" + r.name + "_0, " + r.name + "_1)";
-    out_.line("absorb<" + reduction(*r.item) + ">(" + r.pointer + ", " + (pairs ? join : r.name + "_0") + ");");
+    out_.line("absorb<" + reduction(*r.item) + ">(" + r.pointer + ", " +
+              (pairs ? join : r.name + "_0") + ");");
   }
 }
 
@@ -290,15 +309,16 @@ bool mentions(Expr e, const std::string& name) {
 std::vector<std::vector<Item>> group(const std::vector<Item>& items, const Plan& plan) {
   std::vector<std::vector<Item>> groups;
   for (const Item& item : items) {
-    bool joins = !groups.empty() &&
-                 lane_axis(groups.back()[0], plan) == lane_axis(item, plan) &&
+    bool joins = !groups.empty() && lane_axis(groups.back()[0], plan) == lane_axis(item, plan) &&
                  outer_axes(groups.back()[0], plan) == outer_axes(item, plan);
     for (size_t i = 0; joins && i < groups.back().size(); i++) {
       const Item& other = groups.back()[i];
       joins = !mentions(item.body, other.name) || ir::uses_any(item.body, other.keys);
     }
-    if (joins) groups.back().push_back(item);
-    else groups.push_back({item});
+    if (joins)
+      groups.back().push_back(item);
+    else
+      groups.push_back({item});
   }
   return groups;
 }

@@ -21,7 +21,7 @@ struct Item {
   bool fold = false;
   /// The reduced value joins what the array holds.
   bool absorb = false;
-  bool fast = false;     // a Max or Min whose NaN shows elsewhere
+  bool fast = false;  // a Max or Min whose NaN shows elsewhere
   /// How later items of the nest read the value: Loads, Symbols.
   std::vector<Expr> keys;
   /// Nobody reads the array but what is printed together with this item.
@@ -42,7 +42,8 @@ bool mentions(Expr e, const std::string& name);
 std::vector<std::vector<Item>> group(const std::vector<Item>& items, const Plan& plan);
 
 /// Prints one group. `padded`: the lanes of the loop axis run to <loop>_p, and the constant Ragged
-/// of the surrounding template says whether some of them do not exist; otherwise to <loop>_n exactly.
+/// of the surrounding template says whether some of them do not exist; otherwise to <loop>_n
+/// exactly.
 void print_nest(Writer& out, const Plan& plan, const Scope& scope, const std::vector<Item>& items,
                 bool padded);
 

@@ -39,7 +39,8 @@ void KernelText::print_pack(Writer& out) {
            grid_text("i64 ", static_cast<size_t>(plan_.kernel.pack_axes)) + ", i64 item)");
   out.line("const i64 extent = " + plan_.size_text(loop->extent()) + ";");
   out.line("const i64 " + j.id + "_lo = item * P;");
-  out.line("const i64 " + j.id + "_n = extent - " + j.id + "_lo < P ? extent - " + j.id + "_lo : P;");
+  out.line("const i64 " + j.id + "_n = extent - " + j.id + "_lo < P ? extent - " + j.id +
+           "_lo : P;");
   for (const tile::Statement& s : plan_.kernel.packs) {
     const auto array = plan_.packs.find(s.name);
     if (array == plan_.packs.end()) continue;
@@ -69,8 +70,8 @@ void KernelText::print_pack_bytes(Writer& out) const {
     for (size_t d = 0; d < s.axes.size(); d++) {
       const AxisPlan& p = plan_.axis(s.axes[d]);
       const int64_t n = d + 1 == s.axes.size() ? round_up(p.extent, plan_.panel) : p.extent;
-      count = (d == 0 ? "" : count + " * ") +
-              (p.role == Role::Loop ? "a.loop_p" : std::to_string(n));
+      count =
+          (d == 0 ? "" : count + " * ") + (p.role == Role::Loop ? "a.loop_p" : std::to_string(n));
     }
     places.line("  k." + id + " = (" + type + "*)(to + bytes);");
     places.line("  bytes += align_up((" + count + " + P) * (i64)sizeof(" + type + "), 64);");

@@ -9,14 +9,11 @@ namespace flashlight::codegen::cpu {
 namespace {
 
 bool is_subset(const std::vector<Expr>& part, const std::vector<Expr>& all) {
-  return std::all_of(part.begin(), part.end(), [&](Expr a) {
-    return std::find(all.begin(), all.end(), a) != all.end();
-  });
+  return std::all_of(part.begin(), part.end(),
+                     [&](Expr a) { return std::find(all.begin(), all.end(), a) != all.end(); });
 }
 
-bool never_full(const tile::Range& full) {
-  return ir::is_const(full.hi, 0) || full.lo == full.hi;
-}
+bool never_full(const tile::Range& full) { return ir::is_const(full.hi, 0) || full.lo == full.hi; }
 
 }  // namespace
 
@@ -151,8 +148,9 @@ void KernelText::print_step(const tile::Pass& pass, const std::string& name) {
   const AxisPlan& j = plan_.axis(plan_.kernel.loop);
   steps_.line("template <bool Full, bool Ragged>");
   steps_.open("static __attribute__((noinline)) void " + name +
-              "(const Args& a, const Packs& k, Tile& t" + grid_text("i64 ", plan_.kernel.grid.size()) +
-              tile_text("i64 ") + ", i64 " + j.id + "_lo, i64 " + j.id + "_n)");
+              "(const Args& a, const Packs& k, Tile& t" +
+              grid_text("i64 ", plan_.kernel.grid.size()) + tile_text("i64 ") + ", i64 " + j.id +
+              "_lo, i64 " + j.id + "_n)");
   steps_.line("[[maybe_unused]] const i64 " + j.id + "_p = align_up(" + j.id + "_n, P);");
   print_row_padding(steps_);
   print_before(steps_, pass);
@@ -186,8 +184,8 @@ void KernelText::print_range(Writer& out, const tile::Pass& pass, const std::str
   const std::string extent = plan_.size_text(plan_.kernel.loop->extent());
   const auto text = [&](Expr e) { return scalar_text(plan_, scope_, e); };
   const auto bound = [&](const char* name, Expr e, const char* otherwise) {
-    const std::string value = pass.certificate ? std::string("redo ? ") + otherwise + " : " + text(e)
-                                               : text(e);
+    const std::string value =
+        pass.certificate ? std::string("redo ? ") + otherwise + " : " + text(e) : text(e);
     out.line("const i64 " + std::string(name) + " = " + value + ";");
   };
   const std::string arguments = "(a, k, t" + grid_text("", plan_.kernel.grid.size()) +
@@ -198,10 +196,13 @@ void KernelText::print_range(Writer& out, const tile::Pass& pass, const std::str
   out.line("const i64 end = live_hi < extent ? live_hi : extent;");
   const bool full = !never_full(pass.full);
   if (full) bound("full_lo", pass.full.lo, "extent"), bound("full_hi", pass.full.hi, "0");
-  out.open("for (i64 " + j.id + "_lo = (live_lo > 0 ? live_lo : 0) / P * P; " + j.id + "_lo < end; " + j.id + "_lo += " + tile + ")");
-  out.line("const i64 " + j.id + "_n = end - " + j.id + "_lo < " + tile + " ? end - " + j.id + "_lo : " + tile + ";");
+  out.open("for (i64 " + j.id + "_lo = (live_lo > 0 ? live_lo : 0) / P * P; " + j.id +
+           "_lo < end; " + j.id + "_lo += " + tile + ")");
+  out.line("const i64 " + j.id + "_n = end - " + j.id + "_lo < " + tile + " ? end - " + j.id +
+           "_lo : " + tile + ";");
   if (full)
-    out.line("if (" + j.id + "_n % P == 0 && " + j.id + "_lo >= full_lo && " + j.id + "_lo + " + j.id + "_n <= full_hi) " + step + "<true, false>" + arguments);
+    out.line("if (" + j.id + "_n % P == 0 && " + j.id + "_lo >= full_lo && " + j.id + "_lo + " +
+             j.id + "_n <= full_hi) " + step + "<true, false>" + arguments);
   else
     out.line("if (" + j.id + "_n % P == 0) " + step + "<false, false>" + arguments);
   out.line("else " + step + "<false, true>" + arguments);
@@ -217,7 +218,8 @@ void KernelText::print_pass(PhasePrinter& unit, size_t index) {
   const std::string step = plan_.names.fresh("step_" + std::to_string(index));
   print_step(pass, step);
   Writer& out = unit.writer();
-  out.line("// pass " + std::to_string(index + 1) + " of " + std::to_string(plan_.kernel.passes.size()));
+  out.line("// pass " + std::to_string(index + 1) + " of " +
+           std::to_string(plan_.kernel.passes.size()));
   if (pass.certificate) out.open("for (bool redo = false;; redo = true)");
   print_start(unit, pass);
   out.open("");
@@ -234,8 +236,7 @@ void KernelText::print_pass(PhasePrinter& unit, size_t index) {
 void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
                            const ir::StreamPass::Final& f, bool transient) {
   const ir::Type type = f.body->type;
-  const Expr empty =
-      ir::binary(ir::Op::Le, plan_.kernel.loop->extent(), ir::constant(int64_t{0}));
+  const Expr empty = ir::binary(ir::Op::Le, plan_.kernel.loop->extent(), ir::constant(int64_t{0}));
   const tile::State* same = nullptr;  // whose array may be overwritten
   for (const tile::State& s : pass.states) {
     if (s.axes != f.axes || s.type != type) continue;

@@ -13,17 +13,22 @@ std::vector<std::string> reserved_names() {
 #define X(name, text, arity, rule, meaning) text, text "_",
 #include "ir/ops.def"
 #undef X
-      "fl",        "T",          "W",          "P",           "NV",         "MR",       "a",
-      "t",         "k",          "args",       "at",          "left",       "live",     "tail",
-      "Full",      "Tail",      "Ragged",       "Args",       "Tile",        "Packs",      "redo",     "group",
-      "item",      "unit",       "pack",       "work",        "load",       "store",    "select",
-      "read",      "write",      "fold",       "absorb",      "get",        "put",      "vec",
-      "ivec",      "lift",       "splat",      "iota",        "identity",   "min_fast", "max_fast",
-      "fma",       "Sum",        "Prod",       "Max",         "Min",        "Any",      "All",
-      "MaxFast",   "Start",      "Left",       "Right",       "Out",        "Flag",     "i64",
-      "i32",       "u8",         "f16",        "bf16",        "rounded",    "fill",     "any",
-      "all",       "gather",     "exp2_nonpos", "exp_nonpos", "inner",      "Dot",        "offsets",  "data",
-      "nonempty",  "gemm_block", "contract_block", "step",    "Work",       "run",      "to"};
+      "fl",       "T",           "W",         "P",          "NV",
+      "MR",       "a",           "t",         "k",          "args",
+      "at",       "left",        "live",      "tail",       "Full",
+      "Tail",     "Ragged",      "Args",      "Tile",       "Packs",
+      "redo",     "group",       "item",      "unit",       "pack",
+      "work",     "load",        "store",     "select",     "read",
+      "write",    "fold",        "absorb",    "get",        "put",
+      "vec",      "ivec",        "lift",      "splat",      "iota",
+      "identity", "min_fast",    "max_fast",  "fma",        "Sum",
+      "Prod",     "Max",         "Min",       "Any",        "All",
+      "MaxFast",  "Start",       "Left",      "Right",      "Out",
+      "Flag",     "i64",         "i32",       "u8",         "f16",
+      "bf16",     "rounded",     "fill",      "any",        "all",
+      "gather",   "exp2_nonpos", "exp_below", "inner",      "Dot",
+      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block",
+      "step",     "Work",        "run",       "to"};
   return names;
 }
 
@@ -37,7 +42,9 @@ Stride times(const Stride& a, const Stride& b) {
 }  // namespace
 
 Plan::Plan(const tile::Kernel& k)
-    : kernel(k), names(reserved_names()), panel(k.schedule.panel),
+    : kernel(k),
+      names(reserved_names()),
+      panel(k.schedule.panel),
       single(k.compute == ir::Type::F32) {
   FLASHLIGHT_CHECK(panel > 0 && k.schedule.loop_tile % panel == 0, "loop tile of whole panels");
   for (const ir::SymbolInfo& s : k.symbols) {
@@ -50,7 +57,8 @@ Plan::Plan(const tile::Kernel& k)
     sizes[a->name() + ".lo"] = axes[a].id + "_lo";
     sizes[a->name() + ".hi"] = "(" + axes[a].id + "_lo + " + axes[a].id + "_n)";
   }
-  if (kernel.loop) sizes[seen()->name()] = "(" + axes[kernel.loop].id + "_lo + " + axes[kernel.loop].id + "_n)";
+  if (kernel.loop)
+    sizes[seen()->name()] = "(" + axes[kernel.loop].id + "_lo + " + axes[kernel.loop].id + "_n)";
   plan_tensors();
   plan_packs();
 }
@@ -113,8 +121,9 @@ void Plan::plan_packs() {
       array.strides[d] = next;
       const AxisPlan& p = axis(s.axes[d]);
       const bool padded = d + 1 == s.axes.size();  // register blocks may run over its end
-      next = times(next, p.role == Role::Loop ? Stride{0, "a.loop_p"}
-                                              : Stride{padded ? round_up(p.extent, panel) : p.extent, ""});
+      next = times(next, p.role == Role::Loop
+                             ? Stride{0, "a.loop_p"}
+                             : Stride{padded ? round_up(p.extent, panel) : p.extent, ""});
     }
     if (array.panelled) array.strides.back() = next;
     packs[s.name] = array;
@@ -143,13 +152,15 @@ std::string Plan::storage_type(ir::Type type) const {
 
 std::string Plan::size_text(Expr e) const {
   switch (e->op) {
-    case ir::Op::Const: return std::to_string(static_cast<int64_t>(ir::const_value(e))) + "l";
+    case ir::Op::Const:
+      return std::to_string(static_cast<int64_t>(ir::const_value(e))) + "l";
     case ir::Op::Symbol: {
       const auto it = sizes.find(e->name());
       FLASHLIGHT_CHECK(it != sizes.end(), "not a size: " + e->name());
       return it->second;
     }
-    default: break;
+    default:
+      break;
   }
   std::vector<std::string> args;
   for (Expr arg : e->args) args.push_back(size_text(arg));
@@ -158,16 +169,26 @@ std::string Plan::size_text(Expr e) const {
 
 const char* dtype_name(ir::DType type) {
   switch (type) {
-    case ir::DType::Bool: return "bool";
-    case ir::DType::U8: return "u8";
-    case ir::DType::I8: return "i8";
-    case ir::DType::I16: return "i16";
-    case ir::DType::I32: return "i32";
-    case ir::DType::I64: return "i64";
-    case ir::DType::F16: return "f16";
-    case ir::DType::BF16: return "bf16";
-    case ir::DType::F32: return "float";
-    case ir::DType::F64: return "double";
+    case ir::DType::Bool:
+      return "bool";
+    case ir::DType::U8:
+      return "u8";
+    case ir::DType::I8:
+      return "i8";
+    case ir::DType::I16:
+      return "i16";
+    case ir::DType::I32:
+      return "i32";
+    case ir::DType::I64:
+      return "i64";
+    case ir::DType::F16:
+      return "f16";
+    case ir::DType::BF16:
+      return "bf16";
+    case ir::DType::F32:
+      return "float";
+    case ir::DType::F64:
+      return "double";
   }
   return "?";
 }

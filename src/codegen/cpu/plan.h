@@ -68,14 +68,14 @@ class Plan {
 
   const tile::Kernel& kernel;
   std::map<Expr, AxisPlan> axes;
-  std::map<std::string, Tensor> tensors;      // inputs and outputs
-  std::map<std::string, std::string> sizes;   // symbol -> text
+  std::map<std::string, Tensor> tensors;     // inputs and outputs
+  std::map<std::string, std::string> sizes;  // symbol -> text
   std::map<std::string, Array> packs;
-  std::vector<Field> fields;                  // of the tile
+  std::vector<Field> fields;  // of the tile
   Names names;
-  int64_t rows = 1;   // rows that arrays of a tile have room for
+  int64_t rows = 1;  // rows that arrays of a tile have room for
   int64_t panel = 1;
-  bool single = true;  // compute type is float
+  bool single = true;                     // compute type is float
   std::unordered_set<Expr> non_positive;  // Exp, Exp2 nodes whose argument is never above 0
   std::unordered_set<Expr> rounded;       // products that must not be contracted with a sum
 

@@ -73,7 +73,8 @@ static int run_shared(const Work& w, Pack& pack, Unit& unit) {
   return failed;
 }
 
-template <class Pack, class Unit> FL_INLINE int run(const Work& w, Pack pack, Unit unit) {
+template <class Pack, class Unit>
+FL_INLINE int run(const Work& w, Pack pack, Unit unit) {
   const bool own = w.pack_bytes > 0 && w.groups >= 4 * (i64)max_threads();
   return own ? run_owned(w, pack, unit) : run_shared(w, pack, unit);
 }

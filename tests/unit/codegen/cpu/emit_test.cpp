@@ -67,7 +67,8 @@ TEST(Emit, InnerSizesThatFillNoVector) {
 
 TEST(Emit, TransposedInputsAndUnknownStrides) {
   KernelSetup setup;
-  setup.order = {{"q", {3, 0, 2, 1}}, {"k", {0, 1, 3, 2}}, {"v", {3, 2, 1, 0}}, {"o", {2, 0, 3, 1}}};
+  setup.order = {
+      {"q", {3, 0, 2, 1}}, {"k", {0, 1, 3, 2}}, {"v", {3, 2, 1, 0}}, {"o", {2, 0, 3, 1}}};
   EXPECT_LT(check(AttentionText().str(), setup).error, 2e-6);
   setup.generic_strides = true;
   EXPECT_LT(check(AttentionText().str(), setup).error, 2e-6);
@@ -124,7 +125,8 @@ TEST(Emit, GatheredKeysAndDocumentsFromMemory) {
   EXPECT_LT(check(text.str(), {}, ids).error, 2e-6);
 }
 
-// ---- special values -------------------------------------------------------------------------------
+// ---- special values
+// -------------------------------------------------------------------------------
 
 TEST(Emit, ARowWithoutALiveKeyIsNanAndNoOtherIs) {
   AttentionText text;
@@ -177,11 +179,13 @@ TEST(Emit, EmptyTensors) {
   for (double x : nothing.outputs[0].data) EXPECT_EQ(x, 0);  // sums over nothing
 }
 
-// ---- other forms than softmax -----------------------------------------------------------------------
+// ---- other forms than softmax
+// -----------------------------------------------------------------------
 
 std::string scores_then(const std::string& rest) {
   return "symbol S = 50\ninput q : f32[S, 8]\ninput k : f32[S, 8]\ninput v : f32[S, 5]\n"
-         "compute s[i:S, j:S] : f32 = sum[d:8] q[i,d]*k[j,d] * 0.3\n" + rest;
+         "compute s[i:S, j:S] : f32 = sum[d:8] q[i,d]*k[j,d] * 0.3\n" +
+         rest;
 }
 
 TEST(Emit, ProgramsThatAreNoSoftmax) {
@@ -206,16 +210,19 @@ TEST(Emit, BaselineVectorsAreRightToo) {
   EXPECT_LT(check(test::kCausalAttention, setup).error, 2e-6);
 }
 
-// ---- structure ----------------------------------------------------------------------------------------
+// ---- structure
+// ----------------------------------------------------------------------------------------
 
 TEST(Emit, TextIsTheSameEveryTime) {
-  const auto streams = transform::stream(transform::canonicalize(ir::parse(test::kCausalAttention)));
+  const auto streams =
+      transform::stream(transform::canonicalize(ir::parse(test::kCausalAttention)));
   const test::KernelRun run{KernelSetup()};
   EXPECT_EQ(run.text(streams[0]), run.text(streams[0]));
 }
 
 TEST(Emit, MaskCodeIsInPartialTilesOnly) {
-  const auto streams = transform::stream(transform::canonicalize(ir::parse(test::kCausalAttention)));
+  const auto streams =
+      transform::stream(transform::canonicalize(ir::parse(test::kCausalAttention)));
   const std::string text = test::KernelRun{KernelSetup()}.text(streams[0]);
   const size_t full = text.find("if constexpr (Full)"), partial = text.find("} else {", full);
   ASSERT_NE(full, std::string::npos);

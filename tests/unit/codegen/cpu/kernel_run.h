@@ -38,13 +38,20 @@ inline uint16_t to_bf16(float x) {
 inline void put(char* p, ir::DType type, double x) {
   const auto as = [&](auto value) { std::memcpy(p, &value, sizeof value); };
   switch (type) {
-    case ir::DType::F32: return as(static_cast<float>(x));
-    case ir::DType::F64: return as(x);
-    case ir::DType::I64: return as(static_cast<int64_t>(x));
-    case ir::DType::I32: return as(static_cast<int32_t>(x));
-    case ir::DType::BF16: return as(to_bf16(static_cast<float>(x)));
-    case ir::DType::F16: return as(static_cast<_Float16>(x));
-    default: return as(static_cast<uint8_t>(x));
+    case ir::DType::F32:
+      return as(static_cast<float>(x));
+    case ir::DType::F64:
+      return as(x);
+    case ir::DType::I64:
+      return as(static_cast<int64_t>(x));
+    case ir::DType::I32:
+      return as(static_cast<int32_t>(x));
+    case ir::DType::BF16:
+      return as(to_bf16(static_cast<float>(x)));
+    case ir::DType::F16:
+      return as(static_cast<_Float16>(x));
+    default:
+      return as(static_cast<uint8_t>(x));
   }
 }
 
@@ -54,10 +61,14 @@ inline double get(const char* p, ir::DType type) {
     return static_cast<double>(value);
   };
   switch (type) {
-    case ir::DType::F32: return as(float());
-    case ir::DType::F64: return as(double());
-    case ir::DType::I64: return as(int64_t());
-    case ir::DType::I32: return as(int32_t());
+    case ir::DType::F32:
+      return as(float());
+    case ir::DType::F64:
+      return as(double());
+    case ir::DType::I64:
+      return as(int64_t());
+    case ir::DType::I32:
+      return as(int32_t());
     case ir::DType::BF16: {
       uint16_t h;
       std::memcpy(&h, p, 2);
@@ -66,8 +77,10 @@ inline double get(const char* p, ir::DType type) {
       std::memcpy(&f, &u, 4);
       return f;
     }
-    case ir::DType::F16: return as(_Float16());
-    default: return as(uint8_t());
+    case ir::DType::F16:
+      return as(_Float16());
+    default:
+      return as(uint8_t());
   }
 }
 
@@ -101,7 +114,8 @@ class KernelRun {
     for (const std::string& n : tile::inner_symbols(s)) spec.fixed[n] = setup_.sizes.at(n);
     const auto add = [&](const std::string& name, size_t rank) {
       std::vector<tile::StrideClass> classes(rank, tile::StrideClass::Any);
-      if (rank > 0 && !setup_.generic_strides) classes[order(name, rank).back()] = tile::StrideClass::One;
+      if (rank > 0 && !setup_.generic_strides)
+        classes[order(name, rank).back()] = tile::StrideClass::One;
       spec.strides[name] = classes;
     };
     for (const ir::Input& i : s.inputs) add(i.name, i.shape.size());
@@ -160,8 +174,8 @@ class KernelRun {
     const codegen::Source source = codegen::cpu::emit(kernel);
     static const auto folder = std::filesystem::temp_directory_path() / "flashlight_emit_test";
     static runtime::Cache cache(folder);
-    const auto module = runtime::cpu::compile(
-        {source.text, codegen::cpu::device_headers(), setup_.isa}, cache);
+    const auto module =
+        runtime::cpu::compile({source.text, codegen::cpu::device_headers(), setup_.isa}, cache);
     std::vector<Memory> memory;
     for (const ir::Input& i : s.inputs) {
       const ir::Array& a = arrays.at(i.name);
