@@ -1,0 +1,26 @@
+// IR interpreter (the definition), tile interpreter and machine code agree on random programs.
+//   FLASHLIGHT_FUZZ_FIRST, FLASHLIGHT_FUZZ_COUNT   the seeds; a failure is replayed with count 1
+//   FLASHLIGHT_FUZZ_VERBOSE                        also prints refusals, programs and kernels
+//   FLASHLIGHT_FUZZ_OPTIMIZE                       -O1 unless told otherwise (-O2)
+#include <gtest/gtest.h>
+
+#include "fuzz/differential.h"
+
+namespace flashlight::fuzz {
+namespace {
+
+uint64_t number(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+TEST(Differential, InterpretersAndMachineCodeAgree) {
+  Differential d(std::getenv("FLASHLIGHT_FUZZ_VERBOSE") != nullptr);
+  run_range(d, number("FLASHLIGHT_FUZZ_FIRST", 0), number("FLASHLIGHT_FUZZ_COUNT", 16));
+  std::printf("%s\n", d.summary().text().c_str());
+  EXPECT_EQ(d.summary().wrong, 0) << d.failures();
+  EXPECT_LE(d.summary().refused * 50, d.summary().programs) << "more than 2 % are refused";
+}
+
+}  // namespace
+}  // namespace flashlight::fuzz
