@@ -20,12 +20,12 @@ class Left:
 
 
 def order_of(value) -> list[int]:
-    """Dimensions from the largest stride to the smallest; the value itself has them so."""
-    try:
-        strides = [int(s) for s in value.stride()]
-    except Exception:  # symbolic: compare at the sizes of this trace
-        strides = [s if isinstance(s, int) else s.node.hint for s in value.stride()]
-    sizes = [s if isinstance(s, int) else s.node.hint for s in value.shape]
+    """Dimensions from the largest stride to the smallest, at the sizes of this trace: int() of a
+    symbolic size would guard on its value."""
+    strides, sizes = (
+        [s if isinstance(s, int) else s.node.hint for s in part]
+        for part in (value.stride(), value.shape)
+    )
     return sorted(range(value.ndim), key=lambda d: (-strides[d], sizes[d] == 1, d))
 
 
