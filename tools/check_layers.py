@@ -7,7 +7,15 @@ from pathlib import Path
 from tools import tree
 
 # Folder of src -> what it may include beside itself: folders, or single headers.
-IR_FOR_CODEGEN = ("ir/node.h", "ir/op_table.h", "ir/ops.def", "ir/type.h")
+# Of the IR, what addresses and expressions are printed from: no passes, no programs.
+IR_FOR_CODEGEN = (
+    "ir/node.h",
+    "ir/op_table.h",
+    "ir/ops.def",
+    "ir/rewrite.h",
+    "ir/simplify.h",
+    "ir/type.h",
+)
 LAYERS = {
     "support": (),
     "ir": ("support",),

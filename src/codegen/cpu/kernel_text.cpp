@@ -148,23 +148,18 @@ void KernelText::print_indices(Writer& out, const std::string& flat, size_t firs
   }
 }
 
-void KernelText::print_entry(Writer& out) const {
+// How much there is to do: groups of units that share packs, units per group, pieces of packs.
+void KernelText::print_work(Writer& out) const {
   const tile::Kernel& kernel = plan_.kernel;
-  const size_t split = static_cast<size_t>(kernel.pack_axes), grid = kernel.grid.size();
+  const size_t split = static_cast<size_t>(kernel.pack_axes);
   const auto extents = [&](size_t first, size_t last) {
     std::vector<std::string> texts = {"i64(1)"};
     for (size_t g = first; g < last; g++)
       texts.push_back("(" + plan_.size_text(kernel.grid[g]->extent()) + ")");
     return join(texts, " * ");
   };
-  out.open("extern \"C\" __attribute__((visibility(\"default\"))) int " + kernel.name +
-           "(const fl_args* args)");
-  out.line("Args a;");
-  read_arguments(out);
-  std::string rows = "1";
   if (!kernel.tiled.empty()) {
-    rows = plan_.size_text(kernel.tiled[0]->extent());
-    out.line("const i64 rows = " + rows + ";");
+    out.line("const i64 rows = " + plan_.size_text(kernel.tiled[0]->extent()) + ";");
     out.line("if (rows <= 0) return 0;");
     out.line("// equal tiles: no small last one");
     out.line("const i64 step = align_up(ceil_div(rows, ceil_div(rows, " +
@@ -175,10 +170,22 @@ void KernelText::print_entry(Writer& out) const {
   out.line("Packs k;");
   out.line("Work w;");
   out.line("w.groups = " + extents(0, split) + ";");
-  out.line("w.units = " + extents(split, grid) + (kernel.tiled.empty() ? ";" : " * row_tiles;"));
+  out.line("w.units = " + extents(split, kernel.grid.size()) +
+           (kernel.tiled.empty() ? ";" : " * row_tiles;"));
   out.line("w.items = a.loop_p > 0 ? a.loop_p / P : 1;");
   out.line("w.pack_bytes = (usize)place_packs(a, nullptr, k);");
   out.line("w.tile_bytes = sizeof(Tile);");
+}
+
+void KernelText::print_entry(Writer& out) const {
+  const tile::Kernel& kernel = plan_.kernel;
+  const size_t split = static_cast<size_t>(kernel.pack_axes), grid = kernel.grid.size();
+  const bool tiled = !kernel.tiled.empty();
+  out.open("extern \"C\" __attribute__((visibility(\"default\"))) int " + kernel.name +
+           "(const fl_args* args)");
+  out.line("Args a;");
+  read_arguments(out);
+  print_work(out);
   out.open("const auto make = [&](char* to, i64 group, i64 item)");
   out.line("Packs packs;");
   out.line("place_packs(a, to, packs);");
@@ -189,13 +196,10 @@ void KernelText::print_entry(Writer& out) const {
   out.line("Packs packs;");
   out.line("place_packs(a, from, packs);");
   print_indices(out, "group", 0, split);
-  print_indices(out, kernel.tiled.empty() ? "index" : "index / row_tiles", split, grid);
-  std::string bounds;
-  if (!kernel.tiled.empty()) {
-    out.line("const i64 lo = index % row_tiles * step;");
-    bounds = ", lo, rows - lo < step ? rows - lo : step";
-  }
-  out.line("unit(a, packs, *(Tile*)tile" + grid_text("", grid) + bounds + ");");
+  print_indices(out, tiled ? "index / row_tiles" : "index", split, grid);
+  if (tiled) out.line("const i64 lo = index % row_tiles * step;");
+  out.line("unit(a, packs, *(Tile*)tile" + grid_text("", grid) +
+           (tiled ? ", lo, rows - lo < step ? rows - lo : step);" : ");"));
   out.close(";");
   out.line("return run(w, make, compute);");
   out.close();

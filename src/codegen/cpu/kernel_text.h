@@ -45,6 +45,7 @@ class KernelText {
   void print_arguments(Writer& out) const;
   void print_tile(Writer& out) const;
   void read_arguments(Writer& out) const;
+  void print_work(Writer& out) const;
   void print_entry(Writer& out) const;
   void print_indices(Writer& out, const std::string& flat, size_t first, size_t last) const;
   std::string row_tiles() const;
@@ -78,12 +79,15 @@ class KernelText {
   void print_start(PhasePrinter& unit, const tile::Pass& pass);
   /// Notes what is known of exponentials relative to a reference; returns e.
   Expr relative(const tile::Pass& pass, Expr e, const Scope& scope, bool full);
-  void add_next(PhasePrinter& phase, const tile::Pass& pass,
-                const std::map<std::string, Expr>& targets, const Scope& scope);
-  void add_reference_stores(PhasePrinter& phase, const tile::Pass& pass,
-                            const std::map<std::string, Expr>& targets, const Scope& scope);
-  void move(PhasePrinter& phase, const tile::Pass& pass, const std::map<std::string, Expr>& targets,
-            Scope& scope, bool in_loop);
+  using Targets = std::map<std::string, Expr>;  // where references go, by name
+  void add_next(PhasePrinter& phase, const tile::Pass& pass, const Targets& targets,
+                const Scope& scope);
+  void add_reference_stores(PhasePrinter& phase, const tile::Pass& pass, const Targets& targets,
+                            const Scope& scope);
+  Expr moved(PhasePrinter& phase, const tile::Pass& pass, const tile::State& s,
+             const Targets& targets, Scope& scope, bool in_loop);
+  void move(PhasePrinter& phase, const tile::Pass& pass, const Targets& targets, Scope& scope,
+            bool in_loop);
   std::optional<Array> deferred_scale(const tile::Pass& pass, const tile::State& s,
                                       const Scope& scope);
 

@@ -60,6 +60,29 @@ bool moves_others(const tile::Pass& pass, const tile::State& s) {
   return found && s.references.empty();
 }
 
+/// References that stay where they are have no other value after the move.
+ir::Substitution at_rest(const tile::Pass& pass, const std::map<std::string, Expr>& targets) {
+  ir::Substitution map;
+  for (const ir::StreamReference& r : pass.references)
+    if (!targets.count(r.name)) map[symbol_of(r, "'")] = symbol_of(r, "");
+  return map;
+}
+
+/// `f`, but what a state holds counts for nothing while one of its references is unset, and is
+/// right where none of them moves.
+Expr guarded(const tile::Pass& pass, const tile::State& s,
+             const std::map<std::string, Expr>& targets, Expr f, Expr if_empty, Expr if_same) {
+  Expr empty = ir::boolean(false), same = ir::boolean(true);
+  for (const ir::StreamReference& r : pass.references) {
+    if (!uses_reference(s, r.name)) continue;
+    if (const Expr none = unset(pass, r))
+      empty = ir::binary(Op::Or, empty, ir::binary(Op::Eq, symbol_of(r, ".raw"), none));
+    if (targets.count(r.name))
+      same = ir::binary(Op::And, same, ir::binary(Op::Eq, symbol_of(r, ""), symbol_of(r, "'")));
+  }
+  return ir::where(empty, if_empty, ir::where(same, if_same, f));
+}
+
 bool moves_alone(const tile::State& s) { return s.move.size() == 1 && s.move.count(s.name); }
 
 }  // namespace
@@ -120,8 +143,8 @@ Expr KernelText::relative(const tile::Pass& pass, Expr e, const Scope& scope, bo
   return e;
 }
 
-void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass,
-                          const std::map<std::string, Expr>& targets, const Scope& scope) {
+void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass, const Targets& targets,
+                          const Scope& scope) {
   const Expr loop = plan_.kernel.loop;
   for (const ir::StreamReference& r : pass.references) {
     const auto target = targets.find(r.name);
@@ -137,8 +160,7 @@ void KernelText::add_next(PhasePrinter& phase, const tile::Pass& pass,
 }
 
 void KernelText::add_reference_stores(PhasePrinter& phase, const tile::Pass& pass,
-                                      const std::map<std::string, Expr>& targets,
-                                      const Scope& scope) {
+                                      const Targets& targets, const Scope& scope) {
   for (const ir::StreamReference& r : pass.references) {
     if (!targets.count(r.name)) continue;
     for (const std::string suffix : {"", ".raw"}) {
@@ -169,66 +191,60 @@ std::optional<Array> KernelText::deferred_scale(const tile::Pass& pass, const ti
   return std::nullopt;
 }
 
-void KernelText::move(PhasePrinter& phase, const tile::Pass& pass,
-                      const std::map<std::string, Expr>& targets, Scope& scope, bool in_loop) {
-  ir::Substitution resting;  // references that stay where they are
-  for (const ir::StreamReference& r : pass.references)
-    if (!targets.count(r.name)) resting[symbol_of(r, "'")] = symbol_of(r, "");
-  // what a state holds counts for nothing while a reference is unset, and is right where none moves
-  const auto factor = [&](const tile::State& s, Expr f, Expr if_empty, Expr if_same) {
-    Expr empty = ir::boolean(false), same = ir::boolean(true);
-    for (const ir::StreamReference& r : pass.references) {
-      if (!uses_reference(s, r.name)) continue;
-      if (const Expr none = unset(pass, r))
-        empty = ir::binary(Op::Or, empty, ir::binary(Op::Eq, symbol_of(r, ".raw"), none));
-      if (targets.count(r.name))
-        same = ir::binary(Op::And, same, ir::binary(Op::Eq, symbol_of(r, ""), symbol_of(r, "'")));
+// The state at the new references, as a sum over states. Where it has more axes than the
+// references, its factors are values per row of their own, added to `phase`; null where the
+// contraction that comes next takes the factor up.
+Expr KernelText::moved(PhasePrinter& phase, const tile::Pass& pass, const tile::State& s,
+                       const Targets& targets, Scope& scope, bool in_loop) {
+  const std::vector<Expr> axes = reference_axes(pass, s);
+  const auto scale = s.axes == axes ? std::nullopt : deferred_scale(pass, s, scope);
+  const Expr zero = ir::constant(0.0, s.type), one = ir::constant(1.0, s.type);
+  Expr sum;
+  for (const auto& [source, f] : s.move) {
+    Expr part = ir::substitute(f, at_rest(pass, targets));
+    if (s.axes != axes) {
+      const std::string name = s.name + " from " + source;
+      Item item =
+          item_of(name, axes, guarded(pass, s, targets, part, zero, source == s.name ? one : zero),
+                  ir::symbol(name, s.type));
+      item.array = scale && source == s.name ? *scale : plan_.allocate(name, s.type, axes);
+      scope[name] = {axes, item.array, Expr()};
+      phase.add(item);
+      part = ir::symbol(name, s.type);
     }
-    return ir::where(empty, if_empty, ir::where(same, if_same, f));
-  };
+    const bool before = in_loop && scope.count(source + ".before");
+    const Expr term = part * ir::symbol(before ? source + ".before" : source, s.type);
+    sum = sum ? sum + term : term;
+  }
+  if (scale && in_loop) return Expr();
+  if (s.axes != axes) return sum;
+  return guarded(pass, s, targets, sum, ir::reduce_identity(s.op, s.type),
+                 ir::symbol(s.name, s.type));
+}
+
+void KernelText::move(PhasePrinter& phase, const tile::Pass& pass, const Targets& targets,
+                      Scope& scope, bool in_loop) {
   std::vector<Item> rows;
   // States of one shape read each other before any of them changes; larger ones read smaller ones.
   std::map<std::pair<int, std::string>, std::vector<Item>> large;
-  std::set<std::string> made;
   add_next(phase, pass, targets, scope);
   for (const tile::State& s : pass.states) {
     bool touched = false;
     for (const std::string& r : s.references) touched |= targets.count(r) > 0;
     if (!touched || s.move.empty()) continue;
-    const Expr self = ir::symbol(s.name, s.type), identity = ir::reduce_identity(s.op, s.type);
-    const Expr zero = ir::constant(0.0, s.type), one = ir::constant(1.0, s.type);
-    const std::vector<Expr> axes = reference_axes(pass, s);
-    const auto scale = deferred_scale(pass, s, scope);
-    Expr sum;
-    for (const auto& [source, f] : s.move) {
-      const Expr moved = ir::substitute(f, resting);
-      Expr part = moved;
-      if (s.axes != axes) {  // factors per row, kept for the loops over the state
-        std::string name = s.name + " from " + source;
-        Item item = item_of(name, axes, factor(s, moved, zero, source == s.name ? one : zero),
-                            ir::symbol(name, s.type));
-        item.array = scale && source == s.name ? *scale : plan_.allocate(name, s.type, axes);
-        scope[name] = {axes, item.array, Expr()};
-        if (made.insert(item.array->base).second) phase.add(item);
-        part = ir::symbol(name, s.type);
-      }
-      const bool before = in_loop && scope.count(source + ".before");
-      const Expr term = part * ir::symbol(before ? source + ".before" : source, s.type);
-      sum = sum ? sum + term : term;
-    }
-    if (s.axes != axes && scale && in_loop) continue;
+    const Expr value = moved(phase, pass, s, targets, scope, in_loop);
+    if (!value) continue;
+    const std::pair<int, std::string> shape{-static_cast<int>(s.axes.size()), names_of(s.axes)};
+    auto& list = s.axes == reference_axes(pass, s) ? rows : large[shape];
     const Expr next = ir::symbol(s.name + "'", s.type);
-    if (s.axes == axes) sum = factor(s, sum, identity, self);
-    auto& list =
-        s.axes == axes ? rows : large[{-static_cast<int>(s.axes.size()), names_of(s.axes)}];
-    list.insert(list.begin(), item_of(s.name + "_next", s.axes, sum, next));
+    list.insert(list.begin(), item_of(s.name + "_next", s.axes, value, next));
     Item keep = item_of(s.name, s.axes, next, Expr());
     keep.array = scope.at(s.name).array;
     list.push_back(keep);
   }
+  for (const auto& [shape, items] : large)
+    for (const Item& item : items) phase.add(item);
   if (!large.empty()) {
-    for (const auto& [shape, items] : large)
-      for (const Item& item : items) phase.add(item);
     phase.flush();
     add_next(phase, pass, targets, scope);
   }

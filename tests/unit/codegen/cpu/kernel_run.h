@@ -19,6 +19,7 @@
 #include "tile/lower.h"
 #include "transform/canonicalize.h"
 #include "transform/stream.h"
+#include "unit/runtime/scratch_folder.h"
 
 namespace flashlight::test {
 
@@ -172,8 +173,8 @@ class KernelRun {
   void run(const ir::Stream& s, std::map<std::string, ir::Array>& arrays) {
     const tile::Kernel kernel = lower(s);
     const codegen::Source source = codegen::cpu::emit(kernel);
-    static const auto folder = std::filesystem::temp_directory_path() / "flashlight_emit_test";
-    static runtime::Cache cache(folder);
+    static const ScratchFolder folder;
+    static runtime::Cache cache(folder.path);
     const auto module =
         runtime::cpu::compile({source.text, codegen::cpu::device_headers(), setup_.isa}, cache);
     std::vector<Memory> memory;
