@@ -91,6 +91,7 @@ class Builder {
       if (pending.empty()) return;
       bool progress = false;
       for (const Computation* r : pending) progress = progress || place_linked(*r);
+      for (const Computation* r : pending) progress = progress || place_beside(*r);
       if (!progress)
         throw Refused(pending[0]->name, "shares no value with the other results of the kernel");
     }
@@ -149,6 +150,27 @@ class Builder {
       place(c, Role::State, at);
       return true;
     }
+    return false;
+  }
+
+  /// A root that an output reads beside one already placed takes its axes from there.
+  bool place_beside(const Computation& c) {
+    for (const Computation& out : frame_.outputs)
+      for (Expr mine : loads_of(out.body))
+        for (Expr other : loads_of(out.body)) {
+          auto it = frame_.reductions.find(other->name());
+          if (mine->name() != c.name || it == frame_.reductions.end()) continue;
+          Substitution known, at;
+          for (size_t k = 0; k < other->args.size(); ++k)
+            known[other->args[k]] = it->second.computation.axes[k];
+          for (size_t k = 0; k < mine->args.size(); ++k)
+            if (known.count(mine->args[k])) at[c.axes[k]] = known[mine->args[k]];
+          if (at.empty() || !bind_loop(c, at)) continue;
+          for (Expr p : c.axes)
+            if (!at.count(p)) at[p] = fresh("i", p->extent());
+          place(c, Role::State, at);
+          return true;
+        }
     return false;
   }
 

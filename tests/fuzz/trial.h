@@ -133,6 +133,10 @@ class TrialMaker {
   Trial make(const ir::Program& program, std::vector<ir::Array> inputs, ir::Bindings symbols) {
     Trial t = trial_;
     t.program = transform::canonicalize(program);
+    std::vector<ir::Array> used;  // canonical programs have no others
+    for (size_t k = 0; k < inputs.size(); ++k)
+      if (t.program.input(program.inputs[k].name)) used.push_back(std::move(inputs[k]));
+    inputs = std::move(used);
     if (chance(rng_, 0.4)) {
       const size_t own = t.program.symbols.size();
       api::General general = api::generalize(t.program, 2 + pick(rng_, 8));

@@ -52,6 +52,17 @@ TEST(Stream, WhatFindsNoClosedSetTakesAnotherPass) {
   EXPECT_EQ(s[0].passes.size(), 2u);
 }
 
+// Found by fuzzing: seed 4.
+TEST(Stream, ResultsThatOnlyAnOutputBringsTogetherAreOneKernel) {
+  auto s = streams(
+      "input a : f32[7, 11]\ninput b : f32[7, 11]\ninput v : f32[11, 5]\n"
+      "compute x[i:7, c:5] : f32 = sum[j:11] exp(a[i,j]) * v[j,c]\n"
+      "compute y[i:7] : f32 = sum[j:11] b[i,j]\n"
+      "compute o[i:7, c:5] : f32 = x[i,c] / y[i]\noutput o\n");
+  ASSERT_EQ(s.size(), 1u);
+  EXPECT_EQ(s[0].passes.size(), 1u);
+}
+
 TEST(Stream, RefusesAComputedIndexAndSaysWhere) {
   try {
     streams("input q : f32[7, 4]\ninput k : f32[7, 4]\n"
