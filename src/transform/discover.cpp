@@ -29,6 +29,7 @@ struct Candidate {
 bool worthwhile(const Graph& graph, const Candidate& c) {
   double paired = graph.elements(c.seed.name);
   double operands = graph.elements(c.seed.a) + graph.elements(c.seed.b);
+  if (c.seed.m.empty() && !c.grown.normalised) return false;  // a matrix times a row, no more
   if (c.seed.batched) return c.grown.normalised || paired >= operands;
   return paired >= kWide * operands || (c.grown.normalised && paired + operands <= kSmall);
 }
@@ -101,7 +102,7 @@ Discovery discover(const Program& program) {
                                 [&](const std::string& n) { return taken.count(n) > 0; });
     if (overlaps || !worthwhile(graph, c)) continue;
     if (!c.grown.refusal.empty()) {
-      out.left.push_back({c.grown.culprit, c.grown.refusal});
+      if (c.grown.reduced) out.left.push_back({c.grown.culprit, c.grown.refusal});
       continue;
     }
     try {

@@ -12,10 +12,10 @@ using namespace ir;
 enum Tag : int { kM = 1, kN = 2, kBoth = 3 };
 using Tags = std::map<std::string, std::vector<int>>;  // per dimension of a value
 
-bool is_wide(const std::vector<int>& tags) {
+int all_of(const std::vector<int>& tags) {
   int all = 0;
   for (int t : tags) all |= t;
-  return all == kBoth;
+  return all;
 }
 
 /// Tags of the axes of c, from the dimensions of what it loads.
@@ -62,7 +62,8 @@ bool cheap_to_remake(const Graph& graph, const Computation& c) {
 
 class Growth {
  public:
-  Growth(const Graph& graph, const Seed& seed) : graph_(graph), program_(graph.program()) {
+  Growth(const Graph& graph, const Seed& seed)
+      : graph_(graph), program_(graph.program()), needed_(seed.m.empty() ? kN : kBoth) {
     const Computation& x = *program_.computation(seed.name);
     std::vector<int>& t = tags_[x.name];
     for (Expr a : x.axes) {
@@ -84,6 +85,9 @@ class Growth {
   }
 
  private:
+  /// Has every side that the seed has (one query row has but one).
+  bool is_wide(const std::vector<int>& tags) const { return (all_of(tags) & needed_) == needed_; }
+
   void forward() {
     for (const Computation& c : program_.computations) {
       if (tags_.count(c.name)) continue;
@@ -156,7 +160,8 @@ class Growth {
       for (const std::string& u : graph_.users(n)) outside = outside || !out_.core.count(u);
       if (outside && grown_.count(n)) refuse(n, "a score-sized value is used outside");
     }
-    if (out_.core.size() == wide_.size()) refuse(*wide_.begin(), "nothing reduces it");
+    out_.reduced = out_.core.size() > wide_.size();
+    if (!out_.reduced) refuse(*wide_.begin(), "nothing reduces it");
     for (const std::string& n : graph_.descendants(reductions))
       out_.normalised = out_.normalised || wide_.count(n);
   }
@@ -167,6 +172,7 @@ class Growth {
 
   const Graph& graph_;
   const Program& program_;
+  int needed_;
   Tags tags_;
   std::set<std::string> wide_;   // have both axes
   std::set<std::string> grown_;  // those that depend on the seed
@@ -189,7 +195,10 @@ std::optional<Seed> find_seed(const Graph& graph, const Computation& c) {
       if (!is_float(loads[i]->type) || !is_float(loads[k]->type)) continue;
       Seed s{c.name, only_in(loads[i], loads[k]), only_in(loads[k], loads[i]),
              loads[i]->name(), loads[k]->name(), false};
-      if (s.m.empty() || s.n.empty()) continue;
+      if (s.n.empty()) std::swap(s.m, s.n), std::swap(s.a, s.b);
+      bool paired = !s.m.empty() && !s.n.empty();
+      bool one_row = c.op == Reduce::Sum && !s.n.empty();  // a product of a row and a matrix
+      if (!paired && !one_row) continue;
       for (Expr a : c.axes) s.batched = s.batched || (uses(loads[i], a) && uses(loads[k], a));
       return s;
     }

@@ -8,7 +8,8 @@
 
 namespace flashlight::transform {
 
-/// A computation whose operands each lack an axis that the other has.
+/// A computation whose operands each lack an axis that the other has; or a contraction of a single
+/// row (m is empty then).
 struct Seed {
   std::string name;
   std::vector<ir::Expr> m, n;  // its axes that only the first / only the second operand has
@@ -21,6 +22,7 @@ std::optional<Seed> find_seed(const Graph& graph, const ir::Computation& c);
 struct Grown {
   std::set<std::string> core;  // paired values, reductions that end them, what lies between
   bool normalised = false;     // a paired value waits for a reduction of paired values
+  bool reduced = false;     // some reduction ends it
   std::string refusal;         // not empty: why this is no region
   std::string culprit;         // the computation that the refusal is about
 };

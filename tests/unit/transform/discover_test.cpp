@@ -46,6 +46,17 @@ TEST(Discover, ScoresThatTheCallerWantsAreNotTaken) {
   EXPECT_EQ(d.left[0].computation, "p");
 }
 
+TEST(Discover, OneQueryRowIsAttentionToo) {
+  auto d = discover(
+      "input q : f32[4, 1, 8]\ninput k : f32[4, 50, 8]\ninput v : f32[4, 50, 8]\n"
+      "compute s[h:4, i:1, j:50] : f32 = sum[d:8] q[h,0,d]*k[h,j,d]\n"
+      "compute m[h:4, i:1] : f32 = max[j:50] s[h,0,j]\n"
+      "compute e[h:4, i:1, j:50] : f32 = exp(s[h,0,j] - m[h,0])\n"
+      "compute l[h:4, i:1] : f32 = sum[j:50] e[h,0,j]\n"
+      "compute o[h:4, i:1, c:8] : f32 = sum[j:50] e[h,0,j] / l[h,0] * v[h,j,c]\noutput o\n");
+  EXPECT_EQ(d.regions.size(), 1u);
+}
+
 TEST(Discover, APerceptronIsLeftAlone) {
   auto d = discover(
       "symbol N = 512\ninput x : f32[N, 64]\ninput w : f32[256, 64]\ninput u : f32[64, 256]\n"
