@@ -24,9 +24,15 @@ bool KernelText::print_panel_copy(Writer& out, const tile::Statement& s, const A
     source += " + " + product(p.id, from->stride(s.axes[d]));
     target += " + " + product(p.id, to.strides[d]);
   }
-  out.line("pack_panel<T, P>(" + target + ", " + source + ", " + std::to_string(k.extent) + ", " +
-           j.id + "_n, " + from->stride(s.axes[rank - 2]).str() + ", " +
-           from->stride(s.axes.back()).str() + ");");
+  const Stride rows = from->stride(s.axes[rank - 2]), columns = from->stride(s.axes.back());
+  const std::string sizes = "(" + target + ", " + source + ", " + std::to_string(k.extent) + ", " +
+                            j.id + "_n, " + rows.str();
+  if (columns.is(1))
+    out.line("pack_by_rows<T, P>" + sizes + ", T(0));");
+  else if (rows.is(1))
+    out.line("pack_by_columns<T, P>" + sizes + ", " + columns.str() + ", T(0));");
+  else
+    out.line("pack_panel<T, P>" + sizes + ", " + columns.str() + ");");
   for (size_t d = 0; d + 2 < rank; d++) out.close();
   return true;
 }

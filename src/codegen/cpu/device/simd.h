@@ -33,6 +33,30 @@ using join = typename JoinOf<A, B>::type;
 template <class V>
 using int_of = decltype(V{} == V{});  // the mask or lanes beside a vector
 
+// NOTE: by their instruction: `a > b ? a : b` with a constant operand becomes a compare and a blend
+template <class V>
+FL_INLINE V pick_max(V a, V b) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  if constexpr (kSame<V, vf>) return (V)__builtin_ia32_maxps512_mask(a, b, a, (u16)-1, 4);
+  if constexpr (kSame<V, vd>) return (V)__builtin_ia32_maxpd512_mask(a, b, a, (u8)-1, 4);
+#elif defined(__AVX2__) && !defined(__clang__)
+  if constexpr (kSame<V, vf>) return (V)__builtin_ia32_maxps256(a, b);
+  if constexpr (kSame<V, vd>) return (V)__builtin_ia32_maxpd256(a, b);
+#endif
+  return (V)(a > b ? a : b);
+}
+template <class V>
+FL_INLINE V pick_min(V a, V b) {
+#if defined(__AVX512F__) && !defined(__clang__)
+  if constexpr (kSame<V, vf>) return (V)__builtin_ia32_minps512_mask(a, b, a, (u16)-1, 4);
+  if constexpr (kSame<V, vd>) return (V)__builtin_ia32_minpd512_mask(a, b, a, (u8)-1, 4);
+#elif defined(__AVX2__) && !defined(__clang__)
+  if constexpr (kSame<V, vf>) return (V)__builtin_ia32_minps256(a, b);
+  if constexpr (kSame<V, vd>) return (V)__builtin_ia32_minpd256(a, b);
+#endif
+  return (V)(a < b ? a : b);
+}
+
 #define FL_BINARY(name, expression)         \
   template <class A, class B>               \
   FL_INLINE auto name(A x, B y) {           \
@@ -44,8 +68,8 @@ FL_BINARY(add, (V)(a + b))
 FL_BINARY(sub, (V)(a - b))
 FL_BINARY(mul, (V)(a* b))
 FL_BINARY(div, (V)(a / b))
-FL_BINARY(max_fast, (V)(a > b ? a : b))
-FL_BINARY(min_fast, (V)(a < b ? a : b))
+FL_BINARY(max_fast, pick_max(a, b))
+FL_BINARY(min_fast, pick_min(a, b))
 FL_BINARY(eq, a == b)
 FL_BINARY(ne, a != b)
 FL_BINARY(lt, a < b)
@@ -263,7 +287,7 @@ FL_INLINE V keep_nan(V a, V r) {
 template <class A, class B>
 FL_INLINE auto max(A x, B y) {
   typedef join<A, B> V;
-  const V a = lift<V>(x), b = lift<V>(y), r = a > b ? a : b;
+  const V a = lift<V>(x), b = lift<V>(y), r = pick_max(a, b);
   if constexpr (kIsReal<V>)
     return keep_nan(a, r);
   else
@@ -272,7 +296,7 @@ FL_INLINE auto max(A x, B y) {
 template <class A, class B>
 FL_INLINE auto min(A x, B y) {
   typedef join<A, B> V;
-  const V a = lift<V>(x), b = lift<V>(y), r = a < b ? a : b;
+  const V a = lift<V>(x), b = lift<V>(y), r = pick_min(a, b);
   if constexpr (kIsReal<V>)
     return keep_nan(a, r);
   else
