@@ -10,6 +10,7 @@
 #include "codegen/cpu/device/abi.h"
 #include "codegen/cpu/device_headers.h"
 #include "codegen/cpu/emit.h"
+#include "fuzz/guarded_alloc.h"
 #include "fuzz/trial.h"
 #include "runtime/cpu/compile.h"
 #include "runtime/cpu/load.h"
@@ -26,7 +27,7 @@ struct Wrong : std::runtime_error {
 inline char g_current[128] = "";
 
 inline void report_crashes() {
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
     std::signal(signal, [](int) {
       const ssize_t ignored = write(2, g_current, std::strlen(g_current));
       _exit(ignored < 0 ? 138 : 139);
@@ -105,9 +106,9 @@ class Batch {
     std::string folder = (std::filesystem::temp_directory_path() / "flashlight_fuzz_XXXXXX").string();
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
     const std::filesystem::path path = folder;
-    std::string all;
+    std::string all = kGuardedAlloc;
     for (const auto& [name, text] : codegen::cpu::device_headers()) {
-      std::ofstream(path / name) << text;
+      std::ofstream(path / name) << exact_sizes(std::string(name), std::string(text));
       all += "#include \"" + std::string(name) + "\"\n";
     }
     std::ofstream(path / "kernels.cpp") << all << text_;

@@ -15,8 +15,9 @@ uint64_t number(const char* name, uint64_t otherwise) {
 }
 
 TEST(Differential, InterpretersAndMachineCodeAgree) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was found is seen before a crash
   Differential d(std::getenv("FLASHLIGHT_FUZZ_VERBOSE") != nullptr);
-  run_range(d, number("FLASHLIGHT_FUZZ_FIRST", 0), number("FLASHLIGHT_FUZZ_COUNT", 16));
+  run_range(d, number("FLASHLIGHT_FUZZ_FIRST", 0), number("FLASHLIGHT_FUZZ_COUNT", 32));
   std::printf("%s\n", d.summary().text().c_str());
   EXPECT_EQ(d.summary().wrong, 0) << d.failures();
   EXPECT_LE(d.summary().refused * 50, d.summary().programs) << "more than 2 % are refused";
