@@ -1,8 +1,11 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
 
+#include <algorithm>
+
 #include "bind.h"
 #include "ir/interpret.h"
+#include "ir/rewrite.h"
 #include "support/error.h"
 
 namespace nb = nanobind;
@@ -25,6 +28,25 @@ std::vector<Result> interpret(const ir::Program& program, const std::vector<Valu
   for (ir::Array& a : ir::interpret(program, arrays, symbols))
     out.emplace_back(std::move(a.shape), std::move(a.data));
   return out;
+}
+
+/// The program with some computations as inputs instead, without what only they needed.
+ir::Program with_inputs(ir::Program p, const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    p.inputs.push_back({name, p.computation(name)->dtype, p.shape_of(name)});
+  std::unordered_set<std::string> needed;
+  for (const ir::Output& o : p.outputs) needed.insert(o.name);
+  std::vector<ir::Computation> kept;
+  for (auto c = p.computations.rbegin(); c != p.computations.rend(); ++c) {
+    const bool is_input = std::find(names.begin(), names.end(), c->name) != names.end();
+    if (is_input || !needed.contains(c->name)) continue;
+    needed.merge(ir::names_loaded(c->body));
+    kept.push_back(*c);
+  }
+  p.computations.assign(kept.rbegin(), kept.rend());
+  std::erase_if(p.inputs, [&](const ir::Input& i) { return !needed.contains(i.name); });
+  ir::verify(p);
+  return p;
 }
 
 }  // namespace
@@ -57,6 +79,7 @@ void bind_program(nb::module_& m) {
                      return names;
                    })
       .def("shape", &Program::shape_of, nb::arg("name"))
+      .def("with_inputs", &with_inputs, nb::arg("names"))
       .def(
           "with_orders",
           [](Program p, const std::vector<std::vector<int>>& orders) {

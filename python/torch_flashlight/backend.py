@@ -16,6 +16,7 @@ from torch._inductor.pattern_matcher import stable_topological_sort
 from torch_flashlight import _core as core
 from torch_flashlight import kernel  # noqa: F401  defines the op
 from torch_flashlight.capture import Capture, Left, order_of
+from torch_flashlight.evaluate import loads
 
 # What passes found while explain() runs: a list of (kernel texts, what was left).
 record: ContextVar[list | None] = ContextVar("record", default=None)
@@ -69,6 +70,7 @@ def fuse(graph):
     left, texts = list(capture.left), []
     left += [Left(op_of(nodes, name), reason) for name, reason in stayed]
     for program in regions:
+        program = at_nodes(program, nodes)
         reason = obstacle(program, nodes)
         if reason is None:
             texts.append(replace(graph, capture, program, nodes))
@@ -80,6 +82,18 @@ def fuse(graph):
         graph.lint()
     if (told := record.get()) is not None:
         told.append((texts, left))
+
+
+def at_nodes(program, nodes):
+    """An op that takes several computations (a linear layer with its bias) may have been cut inside.
+    Then the node's own result is the input."""
+    inside = {i.name for i in program.inputs if i.name not in nodes}
+    cuts = []
+    for c in program.computations:
+        if inside & loads(c.body):
+            cuts.append(c.name) if c.name in nodes else inside.add(c.name)
+    kept = [name for name in cuts if name not in {o.name for o in program.outputs}]
+    return program.with_inputs(kept) if kept else program
 
 
 def op_of(nodes, name):

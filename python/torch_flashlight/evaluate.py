@@ -43,20 +43,20 @@ def evaluate(program, inputs, symbols):
     wanted = {o.name for o in program.outputs}
     for c in reversed(program.computations):
         if c.name in wanted:
-            wanted |= _loads(c.body)
+            wanted |= loads(c.body)
     for c in program.computations:
         if c.name in wanted:
             values[c.name] = _Computation(c, values, sizes, inputs[0].device).value()
     return [values[o.name] for o in program.outputs]
 
 
-def _loads(e, seen=None):
+def loads(e, seen=None):
     seen = set() if seen is None else seen
     if e in seen:
         return set()
     seen.add(e)
     own = {e.name} if e.op == "load" else set()
-    return own.union(*(_loads(a, seen) for a in e.args))
+    return own.union(*(loads(a, seen) for a in e.args))
 
 
 class _Computation:
