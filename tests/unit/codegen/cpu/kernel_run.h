@@ -1,6 +1,8 @@
 // Runs a program through the whole chain down to machine code: canonicalize, stream, lower, emit,
 // compile, call. Inputs and outputs as ir::Array.
 #pragma once
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -23,11 +25,39 @@
 
 namespace flashlight::test {
 
-/// Bytes of one tensor and where its elements lie.
-struct Memory {
-  std::vector<char> bytes;
+/// A tensor whose last byte is followed by a page that may not be touched. Output: its page is
+/// filled with a mark first, so that writes before it show.
+class Memory {
+ public:
+  Memory(std::vector<int64_t> strides, size_t bytes)
+      : strides(std::move(strides)), size_((bytes + 64 + kPage - 1) / kPage * kPage) {
+    start_ = static_cast<char*>(
+        mmap(nullptr, size_ + kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(start_ + size_, kPage, PROT_NONE);
+    std::memset(start_, 0xff, size_);
+    data = start_ + size_ - bytes;
+  }
+  ~Memory() {
+    if (start_) munmap(start_, size_ + kPage);
+  }
+  Memory(Memory&& other) noexcept
+      : strides(std::move(other.strides)),
+        data(other.data),
+        start_(other.start_),
+        size_(other.size_) {
+    other.start_ = nullptr;
+  }
+  bool marked_before() const {
+    return std::all_of(start_, data, [](char c) { return c == '\xff'; });
+  }
+
   std::vector<int64_t> strides;
-  void* data = nullptr;
+  char* data = nullptr;
+
+ private:
+  static constexpr size_t kPage = 4096;
+  char* start_ = nullptr;
+  size_t size_ = 0;
 };
 
 inline uint16_t to_bf16(float x) {
@@ -100,7 +130,6 @@ class KernelRun {
 
   std::vector<ir::Array> operator()(const ir::Program& program,
                                     const std::vector<ir::Array>& inputs) {
-    std::map<std::string, Memory> memory;
     std::map<std::string, ir::Array> arrays;
     for (size_t i = 0; i < inputs.size(); i++) arrays[program.inputs[i].name] = inputs[i];
     const auto streams = transform::stream(transform::canonicalize(program));
@@ -140,17 +169,12 @@ class KernelRun {
     return out;
   }
 
-  // A page that may not be touched follows the last element as closely as the allocator allows;
-  // at least nothing but filler (NaN as float) does.
   Memory make(const std::string& name, const std::vector<int64_t>& shape, ir::DType type) const {
-    Memory m;
-    m.strides.resize(shape.size());
+    std::vector<int64_t> strides(shape.size());
     int64_t next = 1;
     const auto dims = order(name, shape.size());
-    for (size_t d = shape.size(); d-- > 0;) m.strides[dims[d]] = next, next *= shape[dims[d]];
-    m.bytes.assign(static_cast<size_t>(next * ir::dtype_size(type)) + 1024, '\xff');
-    m.data = m.bytes.data() + 512;
-    return m;
+    for (size_t d = shape.size(); d-- > 0;) strides[dims[d]] = next, next *= shape[dims[d]];
+    return Memory(strides, static_cast<size_t>(next * ir::dtype_size(type)));
   }
 
   template <class F>
@@ -167,7 +191,7 @@ class KernelRun {
   static char* element(Memory& m, const std::vector<int64_t>& at, ir::DType type) {
     int64_t offset = 0;
     for (size_t d = 0; d < at.size(); d++) offset += at[d] * m.strides[d];
-    return static_cast<char*>(m.data) + offset * ir::dtype_size(type);
+    return m.data + offset * ir::dtype_size(type);
   }
 
   void run(const ir::Stream& s, std::map<std::string, ir::Array>& arrays) {
@@ -199,9 +223,7 @@ class KernelRun {
       each(shapes[k], [&](const auto& at, int64_t e) {
         out.data[static_cast<size_t>(e)] = get(element(m, at, o.dtype), o.dtype);
       });
-      for (size_t guard = 0; guard < 512; guard++)
-        if (m.bytes[guard] != '\xff' || m.bytes[m.bytes.size() - 1 - guard] != '\xff')
-          throw std::runtime_error("written outside of " + o.name);
+      if (!m.marked_before()) throw std::runtime_error("written before the start of " + o.name);
       arrays[o.name] = out;
     }
   }
