@@ -1,6 +1,7 @@
 // IR interpreter (the definition), tile interpreter and machine code agree on random programs.
 //   FLASHLIGHT_FUZZ_FIRST, FLASHLIGHT_FUZZ_COUNT   the seeds; a failure is replayed with count 1
-//   FLASHLIGHT_FUZZ_VERBOSE                        also prints refusals, programs and kernels
+//   FLASHLIGHT_FUZZ_VERBOSE=1                      prints refusals, programs, kernels, progress
+//   FLASHLIGHT_FUZZ_CODE=0                         interpreters alone
 //   FLASHLIGHT_FUZZ_OPTIMIZE                       -O1 unless told otherwise (-O2)
 #include <gtest/gtest.h>
 
@@ -16,7 +17,7 @@ uint64_t number(const char* name, uint64_t otherwise) {
 
 TEST(Differential, InterpretersAndMachineCodeAgree) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was found is seen before a crash
-  Differential d(std::getenv("FLASHLIGHT_FUZZ_VERBOSE") != nullptr);
+  Differential d(number("FLASHLIGHT_FUZZ_VERBOSE", 0) > 0, number("FLASHLIGHT_FUZZ_CODE", 1) > 0);
   run_range(d, number("FLASHLIGHT_FUZZ_FIRST", 0), number("FLASHLIGHT_FUZZ_COUNT", 32));
   std::printf("%s\n", d.summary().text().c_str());
   EXPECT_EQ(d.summary().wrong, 0) << d.failures();

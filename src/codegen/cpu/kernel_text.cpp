@@ -86,7 +86,9 @@ void KernelText::read_arguments(Writer& out) const {
   };
   for (const ir::Input& i : plan_.kernel.inputs) tensor(i.name, i.shape, true);
   for (const ir::Store& o : plan_.kernel.outputs) tensor(o.name, o.shape, false);
+  // Not 0: the first item is made even where the loop is empty.
   out.line("a.loop_p = align_up(" + plan_.size_text(plan_.kernel.loop->extent()) + ", P);");
+  out.line("if (a.loop_p == 0) a.loop_p = P;");
 }
 
 void KernelText::print_tile(Writer& out) const {
@@ -172,7 +174,7 @@ void KernelText::print_work(Writer& out) const {
   out.line("w.groups = " + extents(0, split) + ";");
   out.line("w.units = " + extents(split, kernel.grid.size()) +
            (kernel.tiled.empty() ? ";" : " * row_tiles;"));
-  out.line("w.items = a.loop_p > 0 ? a.loop_p / P : 1;");
+  out.line("w.items = a.loop_p / P;");
   out.line("w.pack_bytes = (usize)place_packs(a, nullptr, k);");
   out.line("w.tile_bytes = sizeof(Tile);");
 }
