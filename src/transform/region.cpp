@@ -145,8 +145,13 @@ class Growth {
     }
   }
 
+  /// What lies between two values of the region is in it. A mask that several layers share is made
+  /// in each of them: the layers between are not.
   void close() {
-    std::set<std::string> down = graph_.descendants(out_.core), up = graph_.ancestors(out_.core);
+    std::set<std::string> made_once;
+    for (const std::string& n : out_.core)
+      if (grown_.count(n) || !wide_.count(n)) made_once.insert(n);
+    std::set<std::string> down = graph_.descendants(made_once), up = graph_.ancestors(out_.core);
     for (const std::string& n : down)
       if (up.count(n)) out_.core.insert(n);
   }
