@@ -103,7 +103,8 @@ class Batch {
   }
 
   void compile() {
-    std::string folder = (std::filesystem::temp_directory_path() / "flashlight_fuzz_XXXXXX").string();
+    std::string folder =
+        (std::filesystem::temp_directory_path() / "flashlight_fuzz_XXXXXX").string();
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
     const std::filesystem::path path = folder;
     std::string all = kGuardedAlloc;
@@ -116,8 +117,9 @@ class Batch {
     std::vector<std::string> command =
         runtime::cpu::compile_command(runtime::cpu::find_compiler(cache), isa_);
     const char* level = std::getenv("FLASHLIGHT_FUZZ_OPTIMIZE");
-    command.insert(command.end(), {level == nullptr ? "-O1" : level, "-w", "-o",
-                                   (path / "kernels.so").string(), (path / "kernels.cpp").string()});
+    command.insert(command.end(),
+                   {level == nullptr ? "-O1" : level, "-w", "-o", (path / "kernels.so").string(),
+                    (path / "kernels.cpp").string()});
     const runtime::ProcessResult result = runtime::run_process(command, std::chrono::minutes(20));
     if (!result.ok()) {
       std::filesystem::remove_all(path);
@@ -211,23 +213,30 @@ class Differential {
     std::map<uint64_t, std::vector<Trial>> good;
     for (const uint64_t seed : seeds) {
       ++summary_.programs;
-      std::snprintf(g_current, sizeof g_current, "crash in the compiler, seed %ju\n", uintmax_t(seed));
+      std::snprintf(g_current, sizeof g_current, "crash in the compiler, seed %ju\n",
+                    uintmax_t(seed));
       try {
         std::vector<Trial> trials = TrialMaker(seed, isa).run();
         std::erase_if(trials, [](const Trial& t) { return t.kernels.empty(); });
         Batch emitted(isa);
-        for (const Trial& t : trials) attempt(t, "tile interpreter", [&] { run_tiles(t), emitted.add(t); });
-        if (trials.empty()) refuse(seed, "no region");
-        else if (!failed_.count(seed)) good[seed] = std::move(trials);
+        for (const Trial& t : trials)
+          attempt(t, "tile interpreter", [&] { run_tiles(t), emitted.add(t); });
+        if (trials.empty())
+          refuse(seed, "no region");
+        else if (!failed_.count(seed))
+          good[seed] = std::move(trials);
       } catch (const Refused& e) {
         refuse(seed, e.what());
       } catch (const std::exception& e) {
         fail(seed, std::string("the compiler: ") + e.what(), nullptr);
       }
     }
-    if (code_) run_code(good, isa);
-    else summary_.agree += static_cast<int>(good.size());
-    if (verbose_) std::printf("up to seed %ju: %s\n", uintmax_t(seeds.back()), summary_.text().c_str());
+    if (code_)
+      run_code(good, isa);
+    else
+      summary_.agree += static_cast<int>(good.size());
+    if (verbose_)
+      std::printf("up to seed %ju: %s\n", uintmax_t(seeds.back()), summary_.text().c_str());
   }
 
   const Summary& summary() const { return summary_; }

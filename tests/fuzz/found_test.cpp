@@ -27,7 +27,8 @@ Trial plain_trial(const std::string& text, const std::vector<ir::Bindings>& call
   }
   for (const ir::Bindings& symbols : calls) {
     Call call{symbols, {}, {}};
-    for (const ir::Input& i : t.program.inputs) call.inputs.push_back(random_input(rng, i, symbols));
+    for (const ir::Input& i : t.program.inputs)
+      call.inputs.push_back(random_input(rng, i, symbols));
     call.expected = ir::interpret(t.program, call.inputs, symbols);
     t.calls.push_back(std::move(call));
   }

@@ -19,9 +19,7 @@ using Random = std::mt19937_64;
 inline int64_t pick(Random& rng, int64_t n) {
   return static_cast<int64_t>(rng() % static_cast<uint64_t>(n));
 }
-inline bool chance(Random& rng, double p) {
-  return static_cast<double>(rng() >> 11) * 0x1p-53 < p;
-}
+inline bool chance(Random& rng, double p) { return static_cast<double>(rng() >> 11) * 0x1p-53 < p; }
 
 /// How a tensor lies in memory whatever its sizes.
 struct Layout {
@@ -98,15 +96,17 @@ inline void repeat_broadcast(ir::Array& a, const Layout& layout) {
 class GuardedTensor {
  public:
   GuardedTensor(std::string name, ir::DType dtype, std::vector<int64_t> shape, const Layout& layout)
-      : name_(std::move(name)), dtype_(dtype), shape_(std::move(shape)),
+      : name_(std::move(name)),
+        dtype_(dtype),
+        shape_(std::move(shape)),
         strides_(layout.strides(shape_)) {
     size_t last = 0;
     for (size_t d = 0; d < shape_.size(); ++d)
       last += static_cast<size_t>(strides_[d] * std::max<int64_t>(0, shape_[d] - 1));
     const size_t bytes = (last + 1) * item();
     usable_ = (bytes + kPage - 1) / kPage * kPage;
-    map_ = static_cast<char*>(mmap(nullptr, usable_ + 2 * kPage, PROT_NONE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    map_ = static_cast<char*>(
+        mmap(nullptr, usable_ + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (map_ == MAP_FAILED || mprotect(map_ + kPage, usable_, PROT_READ | PROT_WRITE) != 0)
       throw std::runtime_error("no memory for the test");
     std::memset(map_ + kPage, 0xff, usable_);
@@ -120,7 +120,8 @@ class GuardedTensor {
   const int64_t* strides() const { return strides_.data(); }
 
   void write(const ir::Array& a) {
-    each_element(shape_, [&](const auto& at, size_t e) { test::put(element(at), dtype_, a.data[e]); });
+    each_element(shape_,
+                 [&](const auto& at, size_t e) { test::put(element(at), dtype_, a.data[e]); });
     snapshot_.assign(map_ + kPage, map_ + kPage + usable_);
   }
 

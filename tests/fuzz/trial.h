@@ -67,9 +67,12 @@ inline ir::Array random_input(Random& rng, const ir::Input& input, const ir::Bin
   for (ir::Expr e : input.shape) shape.push_back(ir::evaluate(e, symbols));
   ir::Array out = ir::make_array(shape);
   for (double& x : out.data) {
-    if (input.dtype == ir::DType::Bool) x = chance(rng, 0.6);
-    else if (input.dtype == ir::DType::I64) x = static_cast<double>(pick(rng, 3));
-    else x = static_cast<double>(pick(rng, 257) - 128) / 128;
+    if (input.dtype == ir::DType::Bool)
+      x = chance(rng, 0.6);
+    else if (input.dtype == ir::DType::I64)
+      x = static_cast<double>(pick(rng, 3));
+    else
+      x = static_cast<double>(pick(rng, 257) - 128) / 128;
   }
   return out;
 }
@@ -189,8 +192,10 @@ class TrialMaker {
   tile::Kernel lower(const Trial& t, const ir::Stream& s, const ir::Bindings& symbols) {
     tile::Specialization spec;
     for (const std::string& n : tile::inner_symbols(s)) spec.fixed[n] = symbols.at(n);
-    for (const ir::Input& i : s.inputs) spec.strides[i.name] = t.layouts.at(i.name).classes(i.shape);
-    for (const ir::Store& o : s.outputs) spec.strides[o.name] = t.layouts.at(o.name).classes(o.shape);
+    for (const ir::Input& i : s.inputs)
+      spec.strides[i.name] = t.layouts.at(i.name).classes(i.shape);
+    for (const ir::Store& o : s.outputs)
+      spec.strides[o.name] = t.layouts.at(o.name).classes(o.shape);
     const tile::Target target = target_of(isa_);
     tile::Schedule schedule = tile::choose_schedule(s, spec, target);
     if (chance(rng_, 0.8)) vary(schedule, s, spec);
