@@ -22,6 +22,15 @@ std::unordered_set<Expr> certain(const std::vector<Expr>& roots) {
   return found;
 }
 
+// A product instead of a division, which takes as long as six of them: exact for powers of two,
+// within 1 ulp otherwise (not in double, where nobody looks for speed).
+bool multiplies(Expr divisor, bool single) {
+  if (!ir::is_const(divisor)) return false;
+  const double value = std::fabs(ir::const_value(divisor));
+  int exponent = 0;
+  return value > 1e-30 && value < 1e30 && (single || std::frexp(value, &exponent) == 0.5);
+}
+
 std::string constant_text(Expr e, bool single) {
   const double value = ir::const_value(e);
   if (e->type == ir::Type::Bool) return value != 0 ? "true" : "false";
@@ -153,6 +162,11 @@ std::string Body::call(Expr e, const std::vector<std::string>& args) const {
     case ir::Op::Xor:
     case ir::Op::Not:
       return std::string(ir::op_text(e->op)) + "_" + list;
+    case ir::Op::Div:
+      if (multiplies(e->args[1], plan_.single))
+        return "mul(" + args[0] + ", " +
+               real_literal(1 / ir::const_value(e->args[1]), plan_.single) + ")";
+      break;
     case ir::Op::Exp:
       if (plan_.non_positive.count(e)) return "exp_below" + list;
       break;

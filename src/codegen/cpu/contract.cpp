@@ -150,9 +150,8 @@ bool ContractionPrinter::choose(const Operand& a, const Operand& b, const Operan
       loops_.push_back(axis);
   if (!n_ || !flatten_k(a, b)) return false;
   for (Expr axis : loops_)
-    if (plan_.axis(axis).role != Role::Whole) return false;
-  return !how_.scale || !m_ || plan_.axis(m_).role != Role::Tiled || loops_.empty() ||
-         of_array(*how_.scale, plan_).stride(m_).is(1);
+    if (plan_.axis(axis).role == Role::Loop) return false;
+  return !how_.scale || !m_ || of_array(*how_.scale, plan_).stride(m_).is(1);
 }
 
 void ContractionPrinter::sizes(const Operand& a, const Operand& b) {
@@ -228,8 +227,9 @@ bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& 
   out_.line("// " + c_.value + " " + (how_.keep ? "+= " : "= ") + c_.a + " x " + c_.b);
   for (Expr axis : loops_) {
     const AxisPlan& p = plan_.axis(axis);
-    out_.open("for (i64 " + p.id + " = 0; " + p.id + " < " + std::to_string(p.extent) + "; " +
-              p.id + "++)");
+    out_.open("for (i64 " + p.id + " = 0; " + p.id + " < " +
+              (p.role == Role::Tiled ? p.id + "_n" : std::to_string(p.extent)) + "; " + p.id +
+              "++)");
   }
   const AxisPlan& k = plan_.axis(k_);
   const std::string first = how_.scale ? "Scale" : how_.keep ? "Keep" : "Zero";
