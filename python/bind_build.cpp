@@ -86,7 +86,8 @@ void bind_build(nb::module_& m) {
       .def_ro("name", &Tensor::name)
       .def_ro("shape", &Tensor::shape)
       .def_prop_ro("dtype", [](const Tensor& t) { return ir::dtype_text(t.dtype); })
-      .def_prop_ro("type", [](const Tensor& t) { return ir::type_text(ir::compute_type(t.dtype)); });
+      .def_prop_ro("type",
+                   [](const Tensor& t) { return ir::type_text(ir::compute_type(t.dtype)); });
 
   nb::class_<Builder> builder(m, "Builder");
   builder.def(nb::init<>())

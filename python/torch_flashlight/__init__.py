@@ -1,6 +1,6 @@
 """Attention written as plain PyTorch, any variant, as one fused kernel:
 
-    torch.compile(model, backend="flashlight")
+torch.compile(model, backend="flashlight")
 """
 
 from torch_flashlight._core import CompileError, Error, InternalError, Refused

@@ -85,7 +85,7 @@ def fuse(graph):
 
 
 def at_nodes(program, nodes):
-    """An op that takes several computations (a linear layer with its bias) may have been cut inside.
+    """An op that takes several computations (a linear layer with its bias) may be cut inside.
     Then the node's own result is the input."""
     inside = {i.name for i in program.inputs if i.name not in nodes}
     cuts = []

@@ -11,6 +11,7 @@ from torch_flashlight import ops
 from torch_flashlight.pointwise import TYPES, dtype_text
 from torch_flashlight.sizes import Sizes, Unsupported
 
+
 @dataclass(frozen=True)
 class Left:
     """An op that stays with the host compiler, and why."""

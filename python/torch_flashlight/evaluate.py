@@ -137,7 +137,7 @@ class _Computation:
         places = [self.place[i.name] if i.op == "axis" else -1 for i in e.args]
         plain = -1 not in places and len(set(places)) == len(places)
         if not plain or any(self.extents[p] > n for p, n in zip(places, x.shape, strict=True)):
-            # A where evaluates the branch taken alone; here both are, so places may be out of range.
+            # A where evaluates the branch taken alone; here both are: places may be out of range.
             index = [self.eval(i).clamp(0, n - 1) for i, n in zip(e.args, x.shape, strict=True)]
             x = x[tuple(index)] if 0 not in x.shape else x.new_zeros(())
         else:

@@ -43,7 +43,7 @@ class Kernel:
             f"  schedule  {self.schedule}",
             f"  tiles     {tiles.dead / count:.0%} dead, {tiles.partial / count:.0%} partial, "
             f"{tiles.full / count:.0%} full",
-            f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB read and written, "
+            f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB moved, "
             f"{self.saved_bytes / 2**20:.3g} MiB never stored",
             "  update",
             *(f"    {line.strip()}" for line in self.update.splitlines()),
@@ -67,7 +67,9 @@ class Explanation:
             for left, times in reasons.items()
         ]
         parts = [str(k) for k in self.kernels] or ["no kernels"]
-        return "\n\n".join([*parts, "\n".join(["with the host compiler", *(stayed or ["  nothing"])])])
+        return "\n\n".join(
+            [*parts, "\n".join(["with the host compiler", *(stayed or ["  nothing"])])]
+        )
 
 
 def explain(fn, *args, **kwargs) -> Explanation:
@@ -78,7 +80,9 @@ def explain(fn, *args, **kwargs) -> Explanation:
     try:
         # The disk cache of the host compiler would serve the graph without asking us.
         with config.patch(force_disable_caches=True):
-            torch.compile(fn, backend=lambda gm, inputs: backend.flashlight(gm, inputs))(*args, **kwargs)
+            torch.compile(fn, backend=lambda gm, inputs: backend.flashlight(gm, inputs))(
+                *args, **kwargs
+            )
     finally:
         backend.record.reset(token)
     texts = [text for found, _ in told for text in found]

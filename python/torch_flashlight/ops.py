@@ -6,7 +6,7 @@ import operator
 import torch
 
 from torch_flashlight import _core as core
-from torch_flashlight.pointwise import HANDLERS, apply, compute, const, handles
+from torch_flashlight.pointwise import apply, compute, const, handles
 from torch_flashlight.sizes import Unsupported
 
 
@@ -27,7 +27,9 @@ def reduction(op):
     def handler(c, node, a):
         x = c.tensor(a.self)
         keep = getattr(a, "keepdim", False)
-        return c.make(node, "reduce", op, x, dims_of(x, getattr(a, "dim", None)), keep, c.dtype(node))
+        return c.make(
+            node, "reduce", op, x, dims_of(x, getattr(a, "dim", None)), keep, c.dtype(node)
+        )
 
     return handler
 
@@ -135,7 +137,9 @@ def addmm(c, node, a):
     x, y = (a.mat1, a.mat2) if hasattr(a, "mat1") else (a.batch1, a.batch2)
     product = c.b.matmul(c.tensor(x), c.tensor(y), wide(c.dtype(node)))
     if a.beta == 0:
-        return compute(c, [product], lambda p: apply("mul", const(a.alpha, p), p), c.dtype(node), node)
+        return compute(
+            c, [product], lambda p: apply("mul", const(a.alpha, p), p), c.dtype(node), node
+        )
 
     def body(bias, p):
         scaled = apply("mul", const(a.beta, bias), bias)
@@ -212,10 +216,7 @@ def select(c, node, a):
 
 @handles("aten.split.Tensor", "aten.split_with_sizes.default")
 def split(c, node, a, index):
-    if hasattr(a, "split_size"):
-        sizes = [a.split_size] * index
-    else:
-        sizes = a.split_sizes[:index]
+    sizes = [a.split_size] * index if hasattr(a, "split_size") else a.split_sizes[:index]
     start = 0
     for size in sizes:
         start = start + (size.meta["val"] if isinstance(size, torch.fx.Node) else size)

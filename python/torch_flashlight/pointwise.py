@@ -18,7 +18,7 @@ DTYPES = {
     torch.float32: "f32",
     torch.float64: "f64",
 }
-TYPES = {name: "int" for name in ("u8", "i8", "i16", "i32", "i64")}
+TYPES = dict.fromkeys(("u8", "i8", "i16", "i32", "i64"), "int")
 TYPES |= {"bool": "bool", "f16": "f32", "bf16": "f32", "f32": "f32", "f64": "f64"}
 
 
@@ -146,8 +146,12 @@ def _binary_table():
     elementwise("minimum", pair, on_bool("min", "and"), kinds)
     elementwise("floor_divide", pair, whole("floordiv"), kinds)
     elementwise("remainder", pair, whole("mod"), kinds)
-    elementwise("clamp_min", ["self", "min"], lambda a, b: apply("max", a, b), ("Tensor", "default"))
-    elementwise("clamp_max", ["self", "max"], lambda a, b: apply("min", a, b), ("Tensor", "default"))
+    elementwise(
+        "clamp_min", ["self", "min"], lambda a, b: apply("max", a, b), ("Tensor", "default")
+    )
+    elementwise(
+        "clamp_max", ["self", "max"], lambda a, b: apply("min", a, b), ("Tensor", "default")
+    )
     scaled = {
         "add": lambda a, b, s: on_bool("add", "or")(a, _times(b, s)),
         "sub": lambda a, b, s: on_bool("sub", None)(a, _times(b, s)),

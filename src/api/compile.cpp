@@ -120,8 +120,7 @@ Compiled::Compiled(const std::string& text) : program_(ir::parse(text)) {
 const ir::Program& Compiled::general() const { return family_->program; }
 
 std::vector<int64_t> Compiled::values_of(const std::vector<int64_t>& symbols) const {
-  if (symbols.size() != program_.symbols.size())
-    throw Refused("call", "wrong number of symbols");
+  if (symbols.size() != program_.symbols.size()) throw Refused("call", "wrong number of symbols");
   std::vector<int64_t> values = symbols;
   values.insert(values.end(), lengths_.begin(), lengths_.end());
   return values;

@@ -1,7 +1,6 @@
 // Program text -> something that can be called: the only place where code generation meets the
-// runtime. parse -> canonicalize -> generalize -> stream once; lower -> emit -> compile -> load once
-// for each specialization that a call needs.
-// Read tests/unit/api/compile_test.cpp.
+// runtime. parse -> canonicalize -> generalize -> stream once; lower -> emit -> compile -> load
+// once for each specialization that a call needs. Read tests/unit/api/compile_test.cpp.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -20,9 +20,10 @@ int64_t product(const std::vector<Expr>& extents, const Bindings& sizes) {
 
 /// Values in memory or in tiles by their names alone: indices repeat what the loops say.
 Expr without_indices(Expr e) {
-  return e ? ir::transform(e, [](Expr n) {
-    return n->op == ir::Op::Load ? ir::symbol(n->name(), n->type) : n;
-  }) : e;
+  return e ? ir::transform(
+                 e,
+                 [](Expr n) { return n->op == ir::Op::Load ? ir::symbol(n->name(), n->type) : n; })
+           : e;
 }
 
 transform::Pass pass_of(const ir::StreamPass& pass) {

@@ -10,15 +10,15 @@ namespace flashlight::api {
 /// One kernel at the sizes of one call.
 struct KernelFacts {
   std::string name;
-  std::string loops;     // the loop nest
-  std::string update;    // the derived online update, as formulas
-  std::string merge;     // how two partial results become one
+  std::string loops;   // the loop nest
+  std::string update;  // the derived online update, as formulas
+  std::string merge;   // how two partial results become one
   std::string schedule;
-  std::string source;    // of the last variant made; empty before the first call
+  std::string source;                       // of the last variant made; empty before the first call
   int64_t dead = 0, partial = 0, full = 0;  // tiles of the score space
-  double flops = 0;        // of live tiles
-  int64_t bytes = 0;       // inputs and outputs
-  int64_t saved_bytes = 0; // values of all tiles, which never are in memory together
+  double flops = 0;                         // of live tiles
+  int64_t bytes = 0;                        // inputs and outputs
+  int64_t saved_bytes = 0;  // values of all tiles, which never are in memory together
 };
 
 std::vector<KernelFacts> explain(const Compiled& compiled, const std::vector<int64_t>& symbols);

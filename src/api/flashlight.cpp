@@ -35,8 +35,12 @@ Kernel::Kernel(const std::string& text)
     : impl_(std::make_shared<const Impl>(Impl{api::Compiled(text)})) {}
 
 std::vector<std::string> Kernel::inputs() const { return names(impl_->compiled.program().inputs); }
-std::vector<std::string> Kernel::outputs() const { return names(impl_->compiled.program().outputs); }
-std::vector<std::string> Kernel::symbols() const { return names(impl_->compiled.program().symbols); }
+std::vector<std::string> Kernel::outputs() const {
+  return names(impl_->compiled.program().outputs);
+}
+std::vector<std::string> Kernel::symbols() const {
+  return names(impl_->compiled.program().symbols);
+}
 
 std::vector<int64_t> Kernel::shape(const std::string& name,
                                    const std::vector<int64_t>& symbols) const {

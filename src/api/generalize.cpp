@@ -84,7 +84,9 @@ class Generalizer {
     if (a != b) classes_.join(a, b);
   }
 
-  Expr lifted(Expr axis) { return ir::axis(axis->name(), lifted(classes_.of(axis), axis->extent())); }
+  Expr lifted(Expr axis) {
+    return ir::axis(axis->name(), lifted(classes_.of(axis), axis->extent()));
+  }
 
   Expr lifted(int group, Expr extent) {
     if (!ir::is_const(extent) || ir::const_value(extent) < double(least_) || classes_.pinned(group))

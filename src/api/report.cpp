@@ -41,9 +41,12 @@ void count_tiles(const tile::Kernel& k, ir::Bindings sizes, KernelInfo& info) {
     int64_t full_lo = bound(p.full.lo, sizes, columns), full_hi = bound(p.full.hi, sizes, 0);
     for (int64_t c = 0; c < columns; c += step) {
       int64_t end = std::min(columns, c + step);
-      if (end <= live_lo || c >= live_hi) info.dead++;
-      else if (c >= full_lo && end <= full_hi) info.full++;
-      else info.partial++;
+      if (end <= live_lo || c >= live_hi)
+        info.dead++;
+      else if (c >= full_lo && end <= full_hi)
+        info.full++;
+      else
+        info.partial++;
     }
   }
 }

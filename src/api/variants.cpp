@@ -56,8 +56,7 @@ Variants::Variants(ir::Stream stream) : stream_(std::move(stream)) {
     if (std::count(inner.begin(), inner.end(), stream_.symbols[i].name)) fixed_.push_back(int(i));
 }
 
-std::vector<int64_t> Variants::key_of(const int64_t* symbols,
-                                      const int64_t* const* strides) const {
+std::vector<int64_t> Variants::key_of(const int64_t* symbols, const int64_t* const* strides) const {
   std::vector<int64_t> key;
   key.reserve(fixed_.size() + 4 * single_.size());
   for (int i : fixed_) key.push_back(symbols[i]);
@@ -73,8 +72,7 @@ tile::Specialization Variants::specialization(const std::vector<int64_t>& key) c
   for (int i : fixed_) spec.fixed[stream_.symbols[i].name] = *next++;
   for (size_t t = 0; t < names_.size(); ++t) {
     std::vector<tile::StrideClass>& classes = spec.strides[names_[t]];
-    for (size_t d = 0; d < single_[t].size(); ++d)
-      classes.push_back(tile::StrideClass(*next++));
+    for (size_t d = 0; d < single_[t].size(); ++d) classes.push_back(tile::StrideClass(*next++));
   }
   return spec;
 }

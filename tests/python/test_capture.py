@@ -13,7 +13,6 @@ from functorch.compile import make_boxed_func
 from torch._dynamo.backends.common import aot_autograd
 from torch._inductor.decomposition import select_decomp_table
 from torch._inductor.pattern_matcher import stable_topological_sort
-
 from torch_flashlight import backend, kernel
 from torch_flashlight.capture import Capture
 from torch_flashlight.evaluate import evaluate
@@ -23,7 +22,10 @@ def interpret(program, inputs, symbols):
     """By the definition, checked against torch ops on the way."""
     arrays = [x.detach().double().contiguous().numpy() for x in inputs]
     sizes = dict(zip(program.symbols, symbols, strict=True))
-    out = [torch.tensor(v, dtype=torch.float64).view(shape) for shape, v in program.interpret(arrays, sizes)]
+    out = [
+        torch.tensor(v, dtype=torch.float64).view(shape)
+        for shape, v in program.interpret(arrays, sizes)
+    ]
     for a, b in zip(out, evaluate(program, inputs, symbols), strict=True):
         torch.testing.assert_close(a, b.double(), atol=1e-5, rtol=1e-5, equal_nan=True)
     return out
@@ -92,9 +94,23 @@ ELEMENTWISE = {
     "alpha": lambda x: (torch.add(x, Y, alpha=2), torch.sub(x, Y, alpha=-3)),
     "fused": lambda x: (torch.addcmul(x, x, Y, value=0.3), torch.lerp(x, Y.expand(2, 3, 5), 0.2)),
     "compare": lambda x: (x > Y, x <= 0, x == x, x != 0.5, (x < Y) & (x > 0), (x < Y) ^ ~(x > 0)),
-    "where": lambda x: (torch.where(x > 0, x, Y), torch.where(x > 0, 1.0, x), x.masked_fill(x < 0, 7)),
-    "not a number": lambda x: (torch.isnan((x - 9).log()), torch.isinf(x / 0), (x / 0).nan_to_num()),
-    "casts": lambda x: (x.double() + 1, (x * 9).long(), (x > 0).float(), x.bfloat16().float() > 0, x.bool()),
+    "where": lambda x: (
+        torch.where(x > 0, x, Y),
+        torch.where(x > 0, 1.0, x),
+        x.masked_fill(x < 0, 7),
+    ),
+    "not a number": lambda x: (
+        torch.isnan((x - 9).log()),
+        torch.isinf(x / 0),
+        (x / 0).nan_to_num(),
+    ),
+    "casts": lambda x: (
+        x.double() + 1,
+        (x * 9).long(),
+        (x > 0).float(),
+        x.bfloat16().float() > 0,
+        x.bool(),
+    ),
 }
 INTEGERS = {
     "arithmetic": lambda i, j: (i + j, i * j, i - 3, -i, i.abs(), i / j),
@@ -105,7 +121,12 @@ INTEGERS = {
 REDUCTIONS = {
     "sum": lambda x: (x.sum(), x.sum(-1), x.sum((0, 2), keepdim=True), (x > 0).sum(1)),
     "mean": lambda x: (x.mean(), x.mean(1, keepdim=True)),
-    "extremes": lambda x: (x.amax(-1), x.amin((0, 1)), x.max(-1).values, x.min(1, keepdim=True).values),
+    "extremes": lambda x: (
+        x.amax(-1),
+        x.amin((0, 1)),
+        x.max(-1).values,
+        x.min(1, keepdim=True).values,
+    ),
     "all at once": lambda x: (x.max(), x.min(), x.prod(1)),
     "logic": lambda x: ((x > 1).any(-1), (x > -1).all(0), (x > 2).any()),
     "variance": lambda x: (x.var(-1), x.var(1, unbiased=False, keepdim=True), x.std(-1)),
@@ -118,11 +139,19 @@ CONTRACTIONS = {
     "bmm": lambda x: (torch.bmm(x, x.mT), torch.baddbmm(x[:, :, :3], x, x.mT, alpha=0.5, beta=2)),
     "addmm": lambda x: (torch.addmm(Y[:, :3], x[0], Y.T), F.linear(x, Y, Y[:, 0])),
     "einsum": lambda x: (torch.einsum("bij,kj->bki", x, Y), torch.einsum("bij,bkj->bik", x, x)),
-    "outer": lambda x: (torch.einsum("bi,bj->bij", x[:, 0], x[:, 1]), torch.outer(x[0, 0], x[0, 1])),
+    "outer": lambda x: (
+        torch.einsum("bi,bj->bij", x[:, 0], x[:, 1]),
+        torch.outer(x[0, 0], x[0, 1]),
+    ),
 }
 VIEWS = {
     "permute": lambda z: (z.transpose(1, 2) + 1, z.permute(3, 0, 2, 1) * 2, z.mT.contiguous()),
-    "view": lambda z: (z.reshape(6, 20) + 1, z.flatten(1) * 2, z.view(2, 3, 2, 2, 5).sum(2), z.reshape(-1)),
+    "view": lambda z: (
+        z.reshape(6, 20) + 1,
+        z.flatten(1) * 2,
+        z.view(2, 3, 2, 2, 5).sum(2),
+        z.reshape(-1),
+    ),
     "expand": lambda z: (z[:, :1].expand(2, 3, 4, 5) + 1, z[None].expand(3, -1, -1, -1, -1).sum(0)),
     "squeeze": lambda z: (z.unsqueeze(2).squeeze(2) + 1, z[:, :1].squeeze() * 2),
     "slice": lambda z: (z[:, 1:] + 1, z[..., :-2] * 2, z[:, :, ::2] + 0, z[..., -3:-1].sum(-1)),
@@ -130,26 +159,47 @@ VIEWS = {
     "split": lambda z: sum(z.split(2, 2)) + z.chunk(2, -1)[0].sum(),
     "unbind": lambda z: z.unbind(1)[0] * z.unbind(1)[2] + sum(z.split([1, 2], 1)[1].unbind(1)),
     "flip": lambda z: z.flip(-1) + z.flip((1, 2)),
-    "repeat": lambda z: (z.repeat(1, 2, 1, 1) + 1, z.repeat_interleave(2, 1) * 2, z.repeat(2, 1, 1, 1, 1) + 0),
-    "cat": lambda z: (torch.cat([z, z * 2], 1), torch.cat([z, z[..., :2], z], -1), torch.stack([z, -z], 2)),
+    "repeat": lambda z: (
+        z.repeat(1, 2, 1, 1) + 1,
+        z.repeat_interleave(2, 1) * 2,
+        z.repeat(2, 1, 1, 1, 1) + 0,
+    ),
+    "cat": lambda z: (
+        torch.cat([z, z * 2], 1),
+        torch.cat([z, z[..., :2], z], -1),
+        torch.stack([z, -z], 2),
+    ),
     "rotate": lambda z: torch.cat([-z[..., 2:4], z[..., :2]], -1) * 2,
     "groups": lambda z: z[:, :, None].expand(2, 3, 2, 4, 5).reshape(2, 6, 4, 5) * 2,
 }
 NEW = {
-    "arange": lambda x: (torch.arange(x.shape[2]) * x, torch.arange(2, 11, 3)[:, None] + x + x.shape[0]),
-    "full": lambda x: (torch.full_like(x, 2) + x, torch.zeros(3) + 1, torch.ones_like(x) * 3, x.new_full((2,), 5) + 1),
+    "arange": lambda x: (
+        torch.arange(x.shape[2]) * x,
+        torch.arange(2, 11, 3)[:, None] + x + x.shape[0],
+    ),
+    "full": lambda x: (
+        torch.full_like(x, 2) + x,
+        torch.zeros(3) + 1,
+        torch.ones_like(x) * 3,
+        x.new_full((2,), 5) + 1,
+    ),
     "triangle": lambda x: (x.tril(), x.triu(1), torch.ones(4, 4, dtype=torch.bool).tril(-1)),
     "constant": lambda x: x * torch.tensor(2.5) + torch.tensor([1.0, 2, 3, 4, 5]),
     "scalars": lambda x: x * (x.shape[-1] ** -0.5) + math.sqrt(x.shape[1]) - 1 / x.shape[2],
     "alibi": lambda x: x + (torch.arange(5)[None] - torch.arange(3)[:, None]).abs() * -0.5,
 }
 PLACES = {
-    "index": lambda x: (x[:, torch.tensor([2, 0, -1])] + 1, x[torch.tensor([0, 1]), torch.tensor([2, 1])] * 2),
+    "index": lambda x: (
+        x[:, torch.tensor([2, 0, -1])] + 1,
+        x[torch.tensor([0, 1]), torch.tensor([2, 1])] * 2,
+    ),
     "apart": lambda x: x[torch.tensor([1, 0]), :, torch.tensor([3, -2])] + 1,
     "gather": lambda x: torch.gather(x, 2, torch.tensor([[[1, 0], [2, 3], [4, 4]]] * 2)) + 1,
     "select": lambda x: x.index_select(2, torch.tensor([4, 0, 0])) + 1,
     "embedding": lambda x: F.embedding(torch.tensor([[0, 2], [1, 1]]), Y) + 1,
-    "bias table": lambda x: Y[0][(torch.arange(3)[:, None] - torch.arange(3)[None]) + 2] + x[0, :, :3],
+    "bias table": lambda x: (
+        Y[0][(torch.arange(3)[:, None] - torch.arange(3)[None]) + 2] + x[0, :, :3]
+    ),
 }
 FAMILIES = {
     **{f"elementwise: {k}": (f, (X,)) for k, f in ELEMENTWISE.items()},

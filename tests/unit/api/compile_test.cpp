@@ -19,13 +19,11 @@ namespace {
 std::string causal(const std::string& S, const std::string& head = "") {
   const std::string ij = "[i:" + S + ", j:" + S + "]", row = "[i:" + S + ", o:1]";
   const std::string shape = "f32[" + S + ", 8]\n";
-  return head + "input q : " + shape + "input k : " + shape + "input v : " + shape +
-         "compute s" + ij + " : f32 = sum[d:8] q[i,d]*k[j,d]\n" +
-         "compute x" + ij + " : f32 = where(j <= i, s[i,j], -inf)\n" +
-         "compute m" + row + " : f32 = max[j:" + S + "] x[i,j]\n" +
-         "compute e" + ij + " : f32 = exp(x[i,j] - m[i,0])\n" +
-         "compute l" + row + " : f32 = sum[j:" + S + "] e[i,j]\n" +
-         "compute p" + ij + " : f32 = e[i,j] / l[i,0]\n" +
+  return head + "input q : " + shape + "input k : " + shape + "input v : " + shape + "compute s" +
+         ij + " : f32 = sum[d:8] q[i,d]*k[j,d]\n" + "compute x" + ij +
+         " : f32 = where(j <= i, s[i,j], -inf)\n" + "compute m" + row + " : f32 = max[j:" + S +
+         "] x[i,j]\n" + "compute e" + ij + " : f32 = exp(x[i,j] - m[i,0])\n" + "compute l" + row +
+         " : f32 = sum[j:" + S + "] e[i,j]\n" + "compute p" + ij + " : f32 = e[i,j] / l[i,0]\n" +
          "compute out[i:" + S + ", d:8] : f32 = sum[j:" + S + "] p[i,j]*v[j,d]\noutput out\n";
 }
 

@@ -1,0 +1,41 @@
+"""explain(): facts that a person or a test can rely on."""
+
+import torch
+import torch_flashlight
+
+from examples.cases import CASES
+
+
+def test_causal_attention():
+    case = CASES["causal"]
+    told = torch_flashlight.explain(case.fn, *case.make(H=2, S=1000, D=32))
+    (kernel,) = told.kernels
+    assert told.left == []
+    assert {"bmm", "amax", "exp", "sum_1", "bmm_1"} <= set(kernel.ops)
+    assert kernel.tiles.dead > 0 and kernel.tiles.partial > 0 and kernel.tiles.full > 0
+    assert "moves" in kernel.update and "exp(" in kernel.update
+    assert "@a" in kernel.merge and "@b" in kernel.merge
+    assert kernel.saved_bytes == 2 * 1000 * 1000 * 4
+    assert kernel.bytes == 4 * 2 * 1000 * 32 * 4
+    assert 0 < kernel.flops < 4.5 * 2 * 1000 * 1000 * 32
+    assert kernel.schedule and kernel.loops and "extern" in kernel.source
+    text = str(told)
+    assert kernel.name in text and "dead" in text and "nothing" in text
+
+
+def test_what_is_left_has_its_reason():
+    def fn(x):
+        return x.cumsum(-1) * 2
+
+    told = torch_flashlight.explain(fn, torch.randn(4, 5))
+    assert told.kernels == []
+    assert [(left.op, left.reason) for left in told.left] == [("aten.cumsum.default", "unknown op")]
+    assert "aten.cumsum.default: unknown op" in str(told)
+
+
+def test_explains_what_is_already_compiled():
+    case = CASES["full"]
+    args = case.make(H=2, S=70, D=16)
+    fn = torch.compile(case.fn, backend="flashlight")
+    fn(*args)
+    assert len(torch_flashlight.explain(fn, *args).kernels) == 1
