@@ -162,7 +162,9 @@ void ContractionPrinter::sizes(const Operand& a, const Operand& b) {
   } else if (m->role == Role::Tiled) {
     ragged_m_ = !a.padded;
     m_text_ = m->id + (a.padded ? "_p" : "_n");
-  } else {
+  } else {  // a block height that divides the rows, if a good one does
+    for (int64_t rows = micro_rows_; rows > 2 && m->extent % micro_rows_ != 0; rows--)
+      if (m->extent % rows == 0) micro_rows_ = rows;
     ragged_m_ = m->extent % micro_rows_ != 0;
     m_text_ = std::to_string(m->extent);
   }
