@@ -8,7 +8,7 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from torch_flashlight import _core as core
 from torch_flashlight import ops
-from torch_flashlight.pointwise import TYPES, dtype_text
+from torch_flashlight.pointwise import HANDLERS, TYPES, dtype_text
 from torch_flashlight.sizes import Sizes, Unsupported
 
 
@@ -127,7 +127,7 @@ class Capture:
             self.left.append(Left(str(source.target), str(error)))
 
     def _understand(self, node, source, index):
-        handler = ops.HANDLERS.get(str(source.target))
+        handler = HANDLERS.get(str(source.target))
         if handler is None:
             raise Unsupported("unknown op")
         for used in source.all_input_nodes:
