@@ -140,14 +140,14 @@ class Builder {
       for (size_t k = 0; k < known.size() && linked; ++k) {
         Expr mine = l->args[k];
         linked = mine->op == Op::Axis && (!at.count(mine) || at[mine] == known[k]);
-        if (linked && known[k] == frame_.loop) linked = contains(c.reduce_axes, mine);
-        else if (linked) linked = contains(c.axes, mine);
+        if (linked && known[k] == frame_.loop)
+          linked = contains(c.reduce_axes, mine);
+        else if (linked)
+          linked = contains(c.axes, mine);
         if (linked) at[mine] = known[k];
       }
       if (!linked || !bind_loop(c, at)) continue;
-      for (Expr p : c.axes)
-        if (!at.count(p)) at[p] = fresh("i", p->extent());
-      place(c, Role::State, at);
+      place_root(c, at);
       return true;
     }
     return false;
@@ -155,23 +155,34 @@ class Builder {
 
   /// A root that an output reads beside one already placed takes its axes from there.
   bool place_beside(const Computation& c) {
-    for (const Computation& out : frame_.outputs)
+    Substitution at;
+    bind_beside(c, at);
+    if (at.empty() || !bind_loop(c, at)) return false;
+    place_root(c, at);
+    return true;
+  }
+
+  /// Axes of c that an output has in common with what is placed.
+  void bind_beside(const Computation& c, Substitution& at) const {
+    for (const Computation& out : frame_.outputs) {
+      Substitution known;
+      for (Expr other : loads_of(out.body)) {
+        auto it = frame_.reductions.find(other->name());
+        if (it == frame_.reductions.end()) continue;
+        for (size_t k = 0; k < other->args.size(); ++k)
+          known.try_emplace(other->args[k], it->second.computation.axes[k]);
+      }
       for (Expr mine : loads_of(out.body))
-        for (Expr other : loads_of(out.body)) {
-          auto it = frame_.reductions.find(other->name());
-          if (mine->name() != c.name || it == frame_.reductions.end()) continue;
-          Substitution known, at;
-          for (size_t k = 0; k < other->args.size(); ++k)
-            known[other->args[k]] = it->second.computation.axes[k];
-          for (size_t k = 0; k < mine->args.size(); ++k)
-            if (known.count(mine->args[k])) at[c.axes[k]] = known[mine->args[k]];
-          if (at.empty() || !bind_loop(c, at)) continue;
-          for (Expr p : c.axes)
-            if (!at.count(p)) at[p] = fresh("i", p->extent());
-          place(c, Role::State, at);
-          return true;
-        }
-    return false;
+        for (size_t k = 0; mine->name() == c.name && k < mine->args.size(); ++k)
+          if (known.count(mine->args[k])) at.try_emplace(c.axes[k], known[mine->args[k]]);
+    }
+  }
+
+  void place_root(const Computation& c, Substitution at) {
+    bind_beside(c, at);
+    for (Expr p : c.axes)
+      if (!at.count(p)) at[p] = fresh("i", p->extent());
+    place(c, Role::State, at);
   }
 
   /// Maps a reduce axis of c to the loop axis, if one has its extent.
@@ -210,8 +221,10 @@ class Builder {
     std::string name = instance_of(c.name, l->args);
     if (frame_.reductions.count(name)) return;
     Role role = Role::Row;
-    if (contains(l->args, frame_.loop)) role = Role::Tile;
-    else if (bind_loop(c, at)) role = Role::State;
+    if (contains(l->args, frame_.loop))
+      role = Role::Tile;
+    else if (bind_loop(c, at))
+      role = Role::State;
     place(c, role, at);
   }
 
@@ -264,7 +277,8 @@ class Builder {
           if (!longest || size(a) > size(longest)) longest = a;
     for (auto& [name, p] : frame_.reductions) {
       bool nests = false;
-      for (Expr l : loads_of(p.computation.body)) nests = nests || frame_.reductions.count(l->name());
+      for (Expr l : loads_of(p.computation.body))
+        nests = nests || frame_.reductions.count(l->name());
       if (p.role == Role::Tile && nests && longest && !contains(p.computation.axes, longest))
         p.role = Role::Column;
     }

@@ -63,11 +63,26 @@ TEST(Stream, ResultsThatOnlyAnOutputBringsTogetherAreOneKernel) {
   EXPECT_EQ(s[0].passes.size(), 1u);
 }
 
+// Found by fuzzing: seed 1362.
+TEST(Stream, TwoMapsWithoutACommonValueShareAxesOfTheirOutput) {
+  std::string text = "input v : f32[3, 5]\n";
+  for (const std::string m : {"1", "2"})
+    text += "input q" + m + " : f32[7, 4]\ninput k" + m + " : f32[3, 4]\n" + "compute s" + m +
+            "[i:7, j:3] : f32 = sum[d:4] q" + m + "[i,d]*k" + m + "[j,d]\n" + "compute w" + m +
+            "[i:7, c:5] : f32 = sum[j:3] s" + m + "[i,j] * v[j,c]\n" + "compute l" + m +
+            "[i:7] : f32 = sum[j:3] s" + m + "[i,j]\n";
+  auto s =
+      streams(text + "compute o[i:7, c:5] : f32 = w1[i,c] / l1[i] - w2[i,c] / l2[i]\noutput o\n");
+  ASSERT_EQ(s.size(), 1u);
+  EXPECT_EQ(s[0].passes.size(), 1u);
+}
+
 TEST(Stream, RefusesAComputedIndexAndSaysWhere) {
   try {
-    streams("input q : f32[7, 4]\ninput k : f32[7, 4]\n"
-            "compute s[i:7, j:7] : f32 = sum[d:4] q[i,d]*k[j,d]\n"
-            "compute o[i:7] : f32 = sum[j:7] s[i,j] * s[i,6-j]\noutput o\n");
+    streams(
+        "input q : f32[7, 4]\ninput k : f32[7, 4]\n"
+        "compute s[i:7, j:7] : f32 = sum[d:4] q[i,d]*k[j,d]\n"
+        "compute o[i:7] : f32 = sum[j:7] s[i,j] * s[i,6-j]\noutput o\n");
     FAIL() << "accepted";
   } catch (const Refused& r) {
     EXPECT_EQ(r.node(), "s");
