@@ -121,17 +121,24 @@ class Growth {
     }
   }
 
-  /// A pointwise value, or one that itself pairs the two axes.
+  /// A pointwise value, or one that pairs the two axes itself.
   bool made_inside(const Computation& c, const std::vector<int>& t) const {
+    if (c.op != Reduce::None) return pairs(c, t);
     if (cheap_to_remake(graph_, c)) return true;
-    bool feeds_on_paired = false;
+    for (Expr l : graph_.loads(c.name))
+      if (is_wide(load_tags(l, c, t)) && !graph_.is_constant(l->name())) return true;
+    return false;
+  }
+
+  /// All that it reads lacks one of the two axes, directly or through pointwise values.
+  bool pairs(const Computation& c, const std::vector<int>& t) const {
     for (Expr l : graph_.loads(c.name)) {
-      if (graph_.is_constant(l->name())) continue;
-      bool both = is_wide(load_tags(l, c, t));
-      if (both && c.op != Reduce::None) return false;
-      feeds_on_paired = feeds_on_paired || both;
+      std::vector<int> from = load_tags(l, c, t);
+      if (graph_.is_constant(l->name()) || !is_wide(from)) continue;
+      const Computation* source = program_.computation(l->name());
+      if (!source || source->op != Reduce::None || !pairs(*source, from)) return false;
     }
-    return c.op != Reduce::None || feeds_on_paired;
+    return true;
   }
 
   /// Reductions that end what was grown. What was only taken in as an operand may have users of
@@ -145,12 +152,14 @@ class Growth {
     }
   }
 
-  /// What lies between two values of the region is in it. A mask that several layers share is made
-  /// in each of them: the layers between are not.
+  /// What lies between two values of the region is in it. A mask that several layers share, a
+  /// pointwise operand, is made in each of them: the layers between are not.
   void close() {
     std::set<std::string> made_once;
-    for (const std::string& n : out_.core)
-      if (grown_.count(n) || !wide_.count(n)) made_once.insert(n);
+    for (const std::string& n : out_.core) {
+      bool reduction = program_.computation(n)->op != Reduce::None;
+      if (grown_.count(n) || !wide_.count(n) || reduction) made_once.insert(n);
+    }
     std::set<std::string> down = graph_.descendants(made_once), up = graph_.ancestors(out_.core);
     for (const std::string& n : down)
       if (up.count(n)) out_.core.insert(n);
