@@ -96,7 +96,7 @@ void Plan::plan_tensors() {
       if (known != kernel.specialization.strides.end() && d < known->second.size())
         c = known->second[d];
       if (c == tile::StrideClass::Any)
-        t.strides.push_back({0, "a." + t.id + "_" + std::to_string(d)});
+        t.strides.push_back({0, "a." + names.fresh(t.id + "_" + std::to_string(d))});
       else
         t.strides.push_back({c == tile::StrideClass::One, ""});
     }

@@ -46,6 +46,25 @@ TEST(Discover, ScoresThatTheCallerWantsAreNotTaken) {
   EXPECT_EQ(d.left[0].computation, "p");
 }
 
+TEST(Discover, TwoMapsAndADistanceAreMadeInTheSameRegion) {
+  std::string two =
+      "input q : f32[4, 40, 8]\ninput k : f32[4, 50, 8]\ninput x : f32[40, 3]\n"
+      "input y : f32[50, 3]\ninput u : f32[4, 40, 8]\ninput w : f32[4, 50, 8]\n"
+      "compute d[i:40, j:50, x3:3] : f32 = x[i,x3] - y[j,x3]\n"
+      "compute far[i:40, j:50] : f32 = sum[x3:3] d[i,j,x3]*d[i,j,x3]\n"
+      "compute s1[h:4, i:40, j:50] : f32 = sum[d:8] q[h,i,d]*k[h,j,d]\n"
+      "compute s2[h:4, i:40, j:50] : f32 = sum[d:8] u[h,i,d]*w[h,j,d]\n"
+      "compute m2[h:4, i:40] : f32 = max[j:50] s2[h,i,j]\n"
+      "compute e2[h:4, i:40, j:50] : f32 = exp(s2[h,i,j] - m2[h,i])\n"
+      "compute l2[h:4, i:40] : f32 = sum[j:50] e2[h,i,j]\n"
+      "compute t[h:4, i:40, j:50] : f32 = s1[h,i,j] - far[i,j] + e2[h,i,j] / l2[h,i]\n"
+      "compute m1[h:4, i:40] : f32 = max[j:50] t[h,i,j]\n"
+      "compute l1[h:4, i:40] : f32 = sum[j:50] exp(t[h,i,j] - m1[h,i])\noutput l1\n";
+  auto d = discover(two);
+  ASSERT_EQ(d.regions.size(), 1u);
+  EXPECT_EQ(d.regions[0].program.inputs.size(), 6u);  // nothing score-sized is read
+}
+
 TEST(Discover, OneQueryRowIsAttentionToo) {
   auto d = discover(
       "input q : f32[4, 1, 8]\ninput k : f32[4, 50, 8]\ninput v : f32[4, 50, 8]\n"
