@@ -207,10 +207,19 @@ std::optional<Seed> find_seed(const Graph& graph, const Computation& c) {
     for (size_t k = i + 1; k < loads.size(); ++k) {
       if (graph.is_constant(loads[i]->name()) || graph.is_constant(loads[k]->name())) continue;
       if (!is_float(loads[i]->type) || !is_float(loads[k]->type)) continue;
-      Seed s{c.name, only_in(loads[i], loads[k]), only_in(loads[k], loads[i]),
-             loads[i]->name(), loads[k]->name(), false};
+      Seed s{c.name,
+             only_in(loads[i], loads[k]),
+             only_in(loads[k], loads[i]),
+             loads[i]->name(),
+             loads[k]->name(),
+             false};
       if (s.n.empty()) std::swap(s.m, s.n), std::swap(s.a, s.b);
       bool paired = !s.m.empty() && !s.n.empty();
+      // Another operand that has both axes: they were paired where that one was made.
+      bool together = paired && c.op == Reduce::None &&
+                      std::any_of(loads.begin(), loads.end(),
+                                  [&](Expr l) { return uses_any(l, s.m) && uses_any(l, s.n); });
+      if (together) continue;
       bool one_row = c.op == Reduce::Sum && !s.n.empty();  // a product of a row and a matrix
       if (!paired && !one_row) continue;
       for (Expr a : c.axes) s.batched = s.batched || (uses(loads[i], a) && uses(loads[k], a));
