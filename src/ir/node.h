@@ -79,9 +79,9 @@ Expr with_args(Expr e, std::vector<Expr> args);
 // ---- queries
 const char* type_text(Type t);  // bool int f32 f64
 const char* op_text(Op op);
-int op_arity(Op op);              // of the rows of ops.def
+int op_arity(Op op);                                 // of the rows of ops.def
 bool op_from_text(const std::string& text, Op* op);  // rows of ops.def
-double op_value(Op op, double a, double b);  // the meaning column
+double op_value(Op op, double a, double b);          // the meaning column
 /// The same over Int arguments, exact in 64 bits. None: overflow, division by zero, no Int op.
 std::optional<int64_t> int_value(Op op, int64_t a, int64_t b);
 bool is_const(Expr e);

@@ -45,8 +45,8 @@ struct Input {
 
 struct Computation {
   std::string name;
-  DType dtype;              // what is stored if this becomes memory
-  std::vector<Expr> axes;   // Axis nodes, outermost first; its shape is their extents
+  DType dtype;             // what is stored if this becomes memory
+  std::vector<Expr> axes;  // Axis nodes, outermost first; its shape is their extents
   Reduce op = Reduce::None;
   std::vector<Expr> reduce_axes;
   Expr body;

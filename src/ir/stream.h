@@ -14,9 +14,10 @@ struct StreamState {
   std::string name;
   Reduce op;
   std::vector<Expr> axes;  // row and value axes
-  Expr body;               // loads of inputs, tiles, rows, finals of earlier passes; Symbols: references
+  Expr body;  // loads of inputs, tiles, rows, finals of earlier passes; Symbols: references
   std::vector<std::string> references;
-  std::map<std::string, Expr> move;  // state -> factor over Symbols r (old) and r' (new); empty: none
+  std::map<std::string, Expr>
+      move;  // state -> factor over Symbols r (old) and r' (new); empty: none
   friend bool operator==(const StreamState&, const StreamState&) = default;
 };
 
@@ -52,7 +53,7 @@ struct Store {
   std::string name;
   DType dtype;
   std::vector<Expr> shape;
-  std::vector<int> order;   // dimensions from the largest stride to the smallest
+  std::vector<int> order;  // dimensions from the largest stride to the smallest
   std::vector<Expr> axes;
   std::vector<Expr> index;  // affine in axes, one per dimension
   Expr body;
@@ -65,8 +66,8 @@ struct Stream {
   std::vector<Input> inputs;
   std::vector<Expr> row_axes;
   Expr loop;
-  std::vector<Computation> rows;      // without the loop axis, before the loop
-  std::vector<Computation> tiles;     // with the loop axis: contractions and shared values
+  std::vector<Computation> rows;   // without the loop axis, before the loop
+  std::vector<Computation> tiles;  // with the loop axis: contractions and shared values
   std::vector<StreamPass> passes;
   std::vector<Computation> epilogue;  // over finals (Loads by name), after the loop
   std::vector<Store> outputs;         // bodies load finals, rows, epilogue, inputs

@@ -34,8 +34,10 @@ int64_t elements_per_row(const Kernel& k, const Bindings& sizes) {
   auto per_row = [&](const std::vector<Expr>& axes) {
     int64_t n = 1;
     for (Expr a : axes) {
-      if (a == k.loop) n *= k.schedule.loop_tile;
-      else if (!std::count(k.tiled.begin(), k.tiled.end(), a)) n *= product({a}, sizes);
+      if (a == k.loop)
+        n *= k.schedule.loop_tile;
+      else if (!std::count(k.tiled.begin(), k.tiled.end(), a))
+        n *= product({a}, sizes);
     }
     return n;
   };

@@ -3,7 +3,8 @@
 //
 // Shape of a run. The grid axes times the row tiles are units of work. A unit holds, for its row
 // tile, arrays over `tiled` x `whole` axes. Per unit:
-//   prologue; for each pass: { start states; for each loop tile in `live`: step; finals }; epilogue.
+//   prologue; for each pass: { start states; for each loop tile in `live`: step; finals };
+//   epilogue.
 // One step of a pass, on loop elements [lo, lo + n):
 //   1. `before` statements, then states without references absorb the tile;
 //   2. every reference moves to its target; states with a `move` are taken there;
@@ -94,13 +95,13 @@ struct Kernel {
   std::vector<ir::Input> inputs;
   ir::Type compute = ir::Type::F32;  // F64 if any float of the program is
 
-  std::vector<Expr> grid;       // one value per unit; pack axes first
-  int pack_axes = 0;            // the first so many grid axes are those that packs depend on
-  std::vector<Expr> tiled;      // at most one axis, cut in schedule.row_tile; may be empty
-  std::vector<Expr> whole;      // axes that lie in a tile with all their (constant) extent
+  std::vector<Expr> grid;   // one value per unit; pack axes first
+  int pack_axes = 0;        // the first so many grid axes are those that packs depend on
+  std::vector<Expr> tiled;  // at most one axis, cut in schedule.row_tile; may be empty
+  std::vector<Expr> whole;  // axes that lie in a tile with all their (constant) extent
   Expr loop;
 
-  std::vector<Statement> packs;     // Panel, or Scratch (row major over all loop elements)
+  std::vector<Statement> packs;  // Panel, or Scratch (row major over all loop elements)
   std::vector<Statement> prologue;
   std::vector<Contraction> prologue_contractions;
   std::vector<Pass> passes;

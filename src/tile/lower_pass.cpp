@@ -142,8 +142,10 @@ void PassLowering::lower_tile(const Computation& c) {
     std::string name = c.name + "_" + std::to_string(t);
     contract_tile(name, body->type, plans[t], c.op, parts[t].second);
     Expr value = load(name, pass_.before.back().axes, body->type);
-    if (!sum) sum = parts[t].first > 0 ? value : unary(Op::Neg, value);
-    else sum = parts[t].first > 0 ? sum + value : sum - value;
+    if (!sum)
+      sum = parts[t].first > 0 ? value : unary(Op::Neg, value);
+    else
+      sum = parts[t].first > 0 ? sum + value : sum - value;
   }
   pass_.before.push_back(
       {c.name, body->type, pass_.before.back().axes, Reduce::None, {}, sum, Storage::Inline, ""});
@@ -153,7 +155,8 @@ void PassLowering::contract_tile(const std::string& name, Type type, const Plan&
                                  Expr body) {
   Contraction c = contraction(name, p, op);
   c.a = row_operand(p.factors.a, joined({used_in(p.factors.a, p.batch), p.m, p.k}));
-  c.b = loop_operand(p.factors.b, joined({used_in(p.factors.b, p.batch), p.k, p.n}), Storage::Panel);
+  c.b =
+      loop_operand(p.factors.b, joined({used_in(p.factors.b, p.batch), p.k, p.n}), Storage::Panel);
   std::vector<Expr> axes = joined({p.batch, p.m, p.n});
   pass_.before.push_back({name, type, axes, op, p.k, body, Storage::Scratch, ""});
   pass_.contractions.push_back(c);
@@ -183,8 +186,7 @@ void PassLowering::lower_state(const StreamState& s) {
     out.contraction = contraction(s.name, *p, s.op);
     auto axes_b = joined({used_in(p->factors.b, p->batch), p->k, p->n});
     Storage packed = values.size() == 1 ? Storage::Panel : Storage::Scratch;
-    out.contraction->b =
-        loop_operand(p->factors.b, axes_b, in_place ? Storage::Direct : packed);
+    out.contraction->b = loop_operand(p->factors.b, axes_b, in_place ? Storage::Direct : packed);
     operands_.push_back({pass_.states.size(), p->factors.a});
     out.body = Expr();
   }

@@ -60,9 +60,9 @@ class PassLowering {
   const Specialization& spec_;
   Kernel& kernel_;
   Pass pass_;
-  std::vector<std::pair<size_t, ir::Expr>> operands_;  // state -> left operand, to be shared
+  std::vector<std::pair<size_t, ir::Expr>> operands_;   // state -> left operand, to be shared
   std::map<std::string, std::vector<ir::Expr>> given_;  // tile value -> its axes in the stream
-  ir::Substitution made_;                              // value -> Load of the statement holding it
+  ir::Substitution made_;                               // value -> Load of the statement holding it
 };
 
 }  // namespace flashlight::tile

@@ -19,18 +19,32 @@ constexpr int kCheap = 2;
 
 int cost(Op op) {
   switch (op) {
-    case Op::Const: case Op::Symbol: case Op::Axis: case Op::Cast: return 0;
-    case Op::Neg: case Op::Abs: case Op::Add: case Op::Sub: case Op::Mul: return 1;
-    case Op::Max: case Op::Min: return 1;
-    default: return 4;  // where, comparisons on a lane axis, transcendental functions
+    case Op::Const:
+    case Op::Symbol:
+    case Op::Axis:
+    case Op::Cast:
+      return 0;
+    case Op::Neg:
+    case Op::Abs:
+    case Op::Add:
+    case Op::Sub:
+    case Op::Mul:
+      return 1;
+    case Op::Max:
+    case Op::Min:
+      return 1;
+    default:
+      return 4;  // where, comparisons on a lane axis, transcendental functions
   }
 }
 
 int cost(Expr e, const Roles& roles) {
   int sum = 0;
   visit(e, [&](Expr x) {
-    if (x->op == Op::Load) sum += roles.is_input(x->name()) ? 2 : 0;
-    else if (is_float(x->type) || x->op == Op::Where) sum += cost(x->op);
+    if (x->op == Op::Load)
+      sum += roles.is_input(x->name()) ? 2 : 0;
+    else if (is_float(x->type) || x->op == Op::Where)
+      sum += cost(x->op);
   });
   return sum;
 }
@@ -168,8 +182,7 @@ void PassLowering::ranges() {
   pass_.certificate = live.certificate ? roles_.local(live.certificate) : Expr();
   // Not simplified here: the bounds of the row tile are Symbols that may be 0, unlike sizes.
   pass_.live = pass_.full = {zero, extent};
-  if (live.condition)
-    pass_.live = range(analysis::may_hold(live.condition, stream_.loop, rows));
+  if (live.condition) pass_.live = range(analysis::may_hold(live.condition, stream_.loop, rows));
   Expr unmasked = boolean(true);
   for (Expr p : live.predicates) unmasked = binary(Op::And, unmasked, p);
   pass_.full = range(analysis::must_hold(unmasked, stream_.loop, rows));
@@ -182,8 +195,7 @@ void PassLowering::ranges() {
         return t.contraction && t.contraction->a == s.name;
       });
       bool held = s.storage == Storage::Scratch && s.op == Reduce::None && !operand;
-      if (held && cost(s.body, roles_) <= kCheap)
-        s.storage = Storage::Inline, s.alias.clear();
+      if (held && cost(s.body, roles_) <= kCheap) s.storage = Storage::Inline, s.alias.clear();
     }
     return list;
   };

@@ -40,9 +40,7 @@ Expr choose_tiled(const Stream& s) {
   Bindings sizes;
   for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
   Expr best;
-  auto key = [&](Expr a) {
-    return std::pair(shares_loads(s, a), evaluate(a->extent(), sizes));
-  };
+  auto key = [&](Expr a) { return std::pair(shares_loads(s, a), evaluate(a->extent(), sizes)); };
   for (Expr a : s.row_axes)
     if (!best || key(a) >= key(best)) best = a;
   return best;

@@ -16,15 +16,15 @@ enum class StrideClass : uint8_t { Any, Zero, One };
 /// What a kernel is made for: extents that are fixed (inner axes), layouts, pointer alignment is
 /// never assumed. Part of the key under which a compiled kernel is kept.
 struct Specialization {
-  ir::Bindings fixed;                                          // symbol -> value
-  std::map<std::string, std::vector<StrideClass>> strides;     // tensor -> class per dimension
+  ir::Bindings fixed;                                       // symbol -> value
+  std::map<std::string, std::vector<StrideClass>> strides;  // tensor -> class per dimension
   friend bool operator==(const Specialization&, const Specialization&) = default;
 };
 
 /// Facts of the machine that the resource model needs.
 struct Target {
-  std::string name;           // "avx2", "avx512", later "sm_90a" ...
-  int vector_bytes = 32;      // SIMD width (CPU)
+  std::string name;       // "avx2", "avx512", later "sm_90a" ...
+  int vector_bytes = 32;  // SIMD width (CPU)
   int vector_registers = 16;
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 512 << 10;
@@ -32,12 +32,12 @@ struct Target {
 };
 
 struct Schedule {
-  int64_t row_tile = 192;    // rows of the tiled axis per unit of work, at most
-  int64_t loop_tile = 128;   // columns per step of the loop, a multiple of panel
-  int64_t panel = 16;        // columns per packed panel (registers: micro-kernel width)
-  int micro_rows = 6;        // register block of contractions: rows x vectors
+  int64_t row_tile = 192;   // rows of the tiled axis per unit of work, at most
+  int64_t loop_tile = 128;  // columns per step of the loop, a multiple of panel
+  int64_t panel = 16;       // columns per packed panel (registers: micro-kernel width)
+  int micro_rows = 6;       // register block of contractions: rows x vectors
   int micro_vectors = 2;
-  int64_t value_step = 64;   // loop elements per call of a value contraction
+  int64_t value_step = 64;              // loop elements per call of a value contraction
   std::vector<std::string> whole_rows;  // row axes (constant extents) that lie whole in a tile
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };

@@ -215,8 +215,10 @@ Program rename_and_share(const Program& p) {
       return d.op != Reduce::None && o.op == d.op && o.axes == d.axes &&
              o.reduce_axes == d.reduce_axes && o.body == d.body;
     });
-    if (twin != out.computations.end()) same[c.name] = twin->name;
-    else out.computations.push_back(d);
+    if (twin != out.computations.end())
+      same[c.name] = twin->name;
+    else
+      out.computations.push_back(d);
   }
   return out;
 }

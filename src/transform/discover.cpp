@@ -71,8 +71,8 @@ void check_inner_axes(const Program& p, const std::vector<Stream>& streams) {
 /// The largest of these that the transforms accept.
 Region legalise(const Program& whole, const Graph& graph, const std::set<std::string>& core) {
   std::set<std::string> fed = with_producers(graph, core);
-  const std::set<std::string> tries[] = {
-      with_producers(graph, with_consumers(graph, fed)), fed, core};
+  const std::set<std::string> tries[] = {with_producers(graph, with_consumers(graph, fed)), fed,
+                                         core};
   for (size_t k = 0;; ++k) {
     try {
       Program p = extract(whole, graph, tries[k]);

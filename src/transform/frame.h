@@ -26,9 +26,10 @@ struct Placed {
 struct Frame {
   ir::Expr loop;
   std::map<std::string, Placed> reductions;
-  std::vector<std::string> order;      // of the program
-  std::vector<ir::Expr> axes;          // all parallel axes, in order of appearance
-  std::vector<ir::Computation> outputs;  // axes split until they are frame axes; bodies in the frame
+  std::vector<std::string> order;  // of the program
+  std::vector<ir::Expr> axes;      // all parallel axes, in order of appearance
+  std::vector<ir::Computation>
+      outputs;  // axes split until they are frame axes; bodies in the frame
   std::vector<std::vector<ir::Expr>> indices;  // of outputs: one Int expression per dimension
 };
 

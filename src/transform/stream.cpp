@@ -102,8 +102,7 @@ void peel_inner_axes(Frame& frame) {
     std::erase(tile.reduce_axes, frame.loop);
     tile.axes.push_back(frame.loop);
     for (Expr l : loads_of(c.body))
-      if (frame.reductions.count(l->name()) &&
-          frame.reductions.at(l->name()).role == Role::State)
+      if (frame.reductions.count(l->name()) && frame.reductions.at(l->name()).role == Role::State)
         throw Refused(name, "reduces over several axes and over a result of the loop");
     c.reduce_axes = {frame.loop};
     c.body = load(tile.name, tile.axes, c.body->type);
@@ -163,10 +162,8 @@ class Assembly {
     s.symbols = program_.symbols;
     s.row_axes = row_axes(frame_);
     s.loop = frame_.loop;
-    for (const std::string& n : in_order(frame_, Role::Row))
-      s.rows.push_back(placed(n));
-    for (const std::string& n : in_order(frame_, Role::Tile))
-      s.tiles.push_back(placed(n));
+    for (const std::string& n : in_order(frame_, Role::Row)) s.rows.push_back(placed(n));
+    for (const std::string& n : in_order(frame_, Role::Tile)) s.tiles.push_back(placed(n));
     solve(s);
     for (size_t k = 0; k < frame_.outputs.size(); ++k) s.outputs.push_back(store(k));
     keep_used_inputs(s);
@@ -186,7 +183,8 @@ class Assembly {
       const Computation& c = frame_.reductions.at(n).computation;
       problem.push_back({n, c.op, abstraction_.abstract(c.body)});
     }
-    for (const Pass& p : make_online(problem, abstraction_.leaves())) s.passes.push_back(convert(p));
+    for (const Pass& p : make_online(problem, abstraction_.leaves()))
+      s.passes.push_back(convert(p));
   }
 
   StreamPass convert(const Pass& p) {
@@ -316,7 +314,8 @@ Program given(const Program& p, const std::vector<std::string>& names) {
   });
   for (Computation& c : out.computations)
     c.body = ir::transform(c.body, [&](Expr e) {
-      bool hit = e->op == Op::Load && std::find(names.begin(), names.end(), e->name()) != names.end();
+      bool hit =
+          e->op == Op::Load && std::find(names.begin(), names.end(), e->name()) != names.end();
       return hit ? load(e->name() + ".stored", e->args, e->type) : e;
     });
   return canonicalize(out);

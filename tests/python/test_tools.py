@@ -139,7 +139,10 @@ def test_budgets_are_kept(plant):
     core = {f"src/ir/m{i}.cpp": "\n" * 400 for i in range(46)}
     device = {"src/codegen/cpu/device/a.h": "\n" * 400}
     failures = check_sizes.measure(plant(core | device)).failures
-    assert f"src and include without device code: 18400 lines (limit {check_sizes.CORE_BUDGET})" in failures
+    assert (
+        f"src and include without device code: 18400 lines (limit {check_sizes.CORE_BUDGET})"
+        in failures
+    )
 
 
 def test_an_exception_must_be_needed(plant, monkeypatch):

@@ -39,8 +39,9 @@ output om
 
 /// P[i, j] = softmax of the scores along `over`: "j" (keys), "i" (queries) or "h" (heads).
 inline std::string softmax_over(const std::string& over) {
-  std::string stat = over == "j" ? "b:1, h:3, i:7, j:1" : over == "i" ? "b:1, h:3, i:1, j:11"
-                                                                      : "b:1, h:1, i:7, j:11";
+  std::string stat = over == "j"   ? "b:1, h:3, i:7, j:1"
+                     : over == "i" ? "b:1, h:3, i:1, j:11"
+                                   : "b:1, h:1, i:7, j:11";
   std::string at = over == "j" ? "b,h,i,0" : over == "i" ? "b,h,0,j" : "b,0,i,j";
   auto reduce = [&](const std::string& name, const std::string& op, std::string of) {
     std::string axis = over + over + ":" + (over == "j" ? "11" : over == "i" ? "7" : "3");
@@ -50,10 +51,10 @@ inline std::string softmax_over(const std::string& over) {
   };
   return "input q : f32[1, 3, 7, 4]\ninput k : f32[1, 3, 11, 4]\ninput v : f32[1, 3, 11, 5]\n"
          "compute s[b:1, h:3, i:7, j:11] : f32 = sum[d:4] q[b,h,i,d]*k[b,h,j,d]\n" +
-         reduce("m", "max", "s") +
-         "compute e[b:1, h:3, i:7, j:11] : f32 = exp(s[b,h,i,j] - m[" + at + "])\n" +
-         reduce("l", "sum", "e") +
-         "compute p[b:1, h:3, i:7, j:11] : f32 = e[b,h,i,j] / l[" + at + "]\n"
+         reduce("m", "max", "s") + "compute e[b:1, h:3, i:7, j:11] : f32 = exp(s[b,h,i,j] - m[" +
+         at + "])\n" + reduce("l", "sum", "e") +
+         "compute p[b:1, h:3, i:7, j:11] : f32 = e[b,h,i,j] / l[" + at +
+         "]\n"
          "compute o[b:1, h:3, i:7, c:5] : f32 = sum[j:11] p[b,h,i,j]*v[b,h,j,c]\noutput o\n";
 }
 
@@ -67,7 +68,8 @@ inline std::vector<ir::Array> random_inputs(const ir::Program& p, const ir::Bind
     for (ir::Expr e : i.shape) shape.push_back(ir::evaluate(e, sizes));
     out.push_back(ir::make_array(shape));
     bool boolean = i.dtype == ir::DType::Bool;
-    for (double& x : out.back().data) x = boolean ? double(normal(generator) > 0) : normal(generator);
+    for (double& x : out.back().data)
+      x = boolean ? double(normal(generator) > 0) : normal(generator);
   }
   return out;
 }

@@ -4,8 +4,8 @@
 #include <limits>
 #include <random>
 
-#include "support/error.h"
 #include "fuzz/random_program.h"
+#include "support/error.h"
 
 namespace flashlight::ir {
 namespace {

@@ -19,7 +19,9 @@ void expect_same(const std::string& text, const ir::Bindings& sizes = {}) {
 std::string attention(const std::string& score, const std::string& extra = "") {
   return "input q : f32[2, 19, 4]\ninput k : f32[2, 23, 4]\ninput v : f32[2, 23, 3]\n" + extra +
          "compute s[h:2, i:19, j:23] : f32 = sum[d:4] q[h,i,d]*k[h,j,d]\n"
-         "compute x[h:2, i:19, j:23] : f32 = " + score + "\n"
+         "compute x[h:2, i:19, j:23] : f32 = " +
+         score +
+         "\n"
          "compute m[h:2, i:19] : f32 = max[j:23] x[h,i,j]\n"
          "compute l[h:2, i:19] : f32 = sum[j:23] exp(x[h,i,j] - m[h,i])\n"
          "compute o[h:2, i:19, c:3] : f32 = sum[j:23] exp(x[h,i,j] - m[h,i]) / l[h,i] * v[h,j,c]\n"
@@ -80,41 +82,46 @@ TEST(Attention, TwoMapsShareValues) {
   std::string map = "";
   for (std::string n : {"1", "2"})
     map += "compute s" + n + "[i:9, j:11] : f32 = sum[d:4] q" + n + "[i,d]*k" + n + "[j,d]\n" +
-           "compute m" + n + "[i:9] : f32 = max[j:11] s" + n + "[i,j]\n" +
-           "compute l" + n + "[i:9] : f32 = sum[j:11] exp(s" + n + "[i,j] - m" + n + "[i])\n" +
-           "compute p" + n + "[i:9, j:11] : f32 = exp(s" + n + "[i,j] - m" + n + "[i]) / l" + n +
-           "[i]\n";
-  expect_same("input q1 : f32[9, 4]\ninput k1 : f32[11, 4]\ninput q2 : f32[9, 4]\n"
-              "input k2 : f32[11, 4]\ninput v : f32[11, 5]\n" + map +
-              "compute o[i:9, c:5] : f32 = sum[j:11] (p1[i,j] - 0.3 * p2[i,j]) * v[j,c]\noutput o\n");
+           "compute m" + n + "[i:9] : f32 = max[j:11] s" + n + "[i,j]\n" + "compute l" + n +
+           "[i:9] : f32 = sum[j:11] exp(s" + n + "[i,j] - m" + n + "[i])\n" + "compute p" + n +
+           "[i:9, j:11] : f32 = exp(s" + n + "[i,j] - m" + n + "[i]) / l" + n + "[i]\n";
+  expect_same(
+      "input q1 : f32[9, 4]\ninput k1 : f32[11, 4]\ninput q2 : f32[9, 4]\n"
+      "input k2 : f32[11, 4]\ninput v : f32[11, 5]\n" +
+      map + "compute o[i:9, c:5] : f32 = sum[j:11] (p1[i,j] - 0.3 * p2[i,j]) * v[j,c]\noutput o\n");
 }
 
 TEST(Attention, ReductionsThatAreNoSoftmax) {
   auto scores = [](const std::string& rest) {
     return "input q : f32[9, 4]\ninput k : f32[21, 4]\ninput v : f32[21, 5]\n"
-           "compute s[i:9, j:21] : f32 = sum[d:4] q[i,d]*k[j,d]\n" + rest;
+           "compute s[i:9, j:21] : f32 = sum[d:4] q[i,d]*k[j,d]\n" +
+           rest;
   };
   expect_same(scores("compute o[i:9] : f32 = max[j:21] s[i,j]\noutput o\n"));
   expect_same(scores("compute o[i:9, c:5] : f32 = sum[j:21] sigmoid(s[i,j]) * v[j,c]\noutput o\n"));
-  expect_same(scores("compute l[i:9] : f32 = sum[j:21] max(s[i,j], 0.0)\n"
-                     "compute o[i:9, c:5] : f32 = sum[j:21] max(s[i,j], 0.0) / l[i] * v[j,c]\n"
-                     "output o\n"));
-  expect_same(scores("compute u[i:9] : f32 = sum[j:21] s[i,j] / 21.0\n"
-                     "compute w[i:9] : f32 = sum[j:21] (s[i,j]-u[i])*(s[i,j]-u[i]) / 21.0\n"
-                     "compute o[i:9, c:5] : f32 = sum[j:21] (s[i,j]-u[i]) / sqrt(w[i]) * v[j,c]\n"
-                     "output o\n"));
-  expect_same(scores("compute u[i:9] : f32 = sum[j:21] s[i,j] / 21.0\n"
-                     "compute o[i:9, c:5] : f32 = sum[j:21] sigmoid(s[i,j]-u[i]) * v[j,c]\n"
-                     "output o\n"));
+  expect_same(
+      scores("compute l[i:9] : f32 = sum[j:21] max(s[i,j], 0.0)\n"
+             "compute o[i:9, c:5] : f32 = sum[j:21] max(s[i,j], 0.0) / l[i] * v[j,c]\n"
+             "output o\n"));
+  expect_same(
+      scores("compute u[i:9] : f32 = sum[j:21] s[i,j] / 21.0\n"
+             "compute w[i:9] : f32 = sum[j:21] (s[i,j]-u[i])*(s[i,j]-u[i]) / 21.0\n"
+             "compute o[i:9, c:5] : f32 = sum[j:21] (s[i,j]-u[i]) / sqrt(w[i]) * v[j,c]\n"
+             "output o\n"));
+  expect_same(
+      scores("compute u[i:9] : f32 = sum[j:21] s[i,j] / 21.0\n"
+             "compute o[i:9, c:5] : f32 = sum[j:21] sigmoid(s[i,j]-u[i]) * v[j,c]\n"
+             "output o\n"));
 }
 
 TEST(Attention, GroupedHeadsAndOneQueryRow) {
-  expect_same("input q : f32[6, 1, 4]\ninput k : f32[2, 21, 4]\ninput v : f32[2, 21, 3]\n"
-              "compute s[h:6, i:1, j:21] : f32 = sum[d:4] q[h,i,d]*k[h//3,j,d]\n"
-              "compute m[h:6, i:1] : f32 = max[j:21] s[h,i,j]\n"
-              "compute l[h:6, i:1] : f32 = sum[j:21] exp(s[h,i,j] - m[h,i])\n"
-              "compute o[h:6, i:1, c:3] : f32 = sum[j:21] exp(s[h,i,j]-m[h,i])/l[h,i]*v[h//3,j,c]\n"
-              "output o\n");
+  expect_same(
+      "input q : f32[6, 1, 4]\ninput k : f32[2, 21, 4]\ninput v : f32[2, 21, 3]\n"
+      "compute s[h:6, i:1, j:21] : f32 = sum[d:4] q[h,i,d]*k[h//3,j,d]\n"
+      "compute m[h:6, i:1] : f32 = max[j:21] s[h,i,j]\n"
+      "compute l[h:6, i:1] : f32 = sum[j:21] exp(s[h,i,j] - m[h,i])\n"
+      "compute o[h:6, i:1, c:3] : f32 = sum[j:21] exp(s[h,i,j]-m[h,i])/l[h,i]*v[h//3,j,c]\n"
+      "output o\n");
 }
 
 TEST(Lower, ACausalKernelSkipsAndUnmasks) {

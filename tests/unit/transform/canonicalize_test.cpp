@@ -52,17 +52,18 @@ TEST(Canonicalize, GroupedHeadsHaveOneFormWhateverTheSpelling) {
       "compute s[h:3*G, i:S, j:S] : f32 = sum[d:4] q[h,i,d]*kr[h,j,d]\n"
       "compute o[h:3*G, i:S] : f32 = max[j:S] s[h,i,j]\noutput o\n";
   std::string repeat = "compute kr[h:3*G, j:S, d:4] : f32 = k[h//G, j, d]\n";
-  std::string expand = "compute ke[h:3, g:G, j:S, d:4] : f32 = k[h, j, d]\n"
-                       "compute kr[x:3*G, j:S, d:4] : f32 = ke[x//G, x%G, j, d]\n";
+  std::string expand =
+      "compute ke[h:3, g:G, j:S, d:4] : f32 = k[h, j, d]\n"
+      "compute kr[x:3*G, j:S, d:4] : f32 = ke[x//G, x%G, j, d]\n";
   EXPECT_EQ(ir::print(canonicalize(ir::parse(head + repeat + tail))),
             ir::print(canonicalize(ir::parse(head + expand + tail))));
 }
 
 TEST(Canonicalize, SharesReductionsThatAreWrittenTwice) {
-  ir::Program c = canonicalize(ir::parse(
-      "input x : f32[4, 5]\n"
-      "compute a[i:4] : f32 = max[j:5] x[i,j]\ncompute b[k:4] : f32 = max[n:5] x[k,n]\n"
-      "compute o[i:4] : f32 = a[i] + b[i]\noutput o\n"));
+  ir::Program c = canonicalize(
+      ir::parse("input x : f32[4, 5]\n"
+                "compute a[i:4] : f32 = max[j:5] x[i,j]\ncompute b[k:4] : f32 = max[n:5] x[k,n]\n"
+                "compute o[i:4] : f32 = a[i] + b[i]\noutput o\n"));
   EXPECT_EQ(c.computations.size(), 2u);
 }
 

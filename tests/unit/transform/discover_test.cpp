@@ -88,13 +88,14 @@ TEST(Discover, APerceptronIsLeftAlone) {
 TEST(Discover, AMaskMadeOnceIsRemadeInEveryLayer) {
   auto layer = [](const std::string& n) {
     return "compute s" + n + "[h:2, i:S, j:S] : f32 = sum[d:4] q[h,i,d]*k[h,j,d] + mask[i,j]\n" +
-           "compute m" + n + "[h:2, i:S] : f32 = max[j:S] s" + n + "[h,i,j]\n" +
-           "compute l" + n + "[h:2, i:S] : f32 = sum[j:S] exp(s" + n + "[h,i,j] - m" + n +
-           "[h,i])\noutput l" + n + "\n";
+           "compute m" + n + "[h:2, i:S] : f32 = max[j:S] s" + n + "[h,i,j]\n" + "compute l" + n +
+           "[h:2, i:S] : f32 = sum[j:S] exp(s" + n + "[h,i,j] - m" + n + "[h,i])\noutput l" + n +
+           "\n";
   };
   auto d = discover(
       "symbol S = 32\ninput q : f32[2, S, 4]\ninput k : f32[2, S, 4]\n"
-      "compute mask[i:S, j:S] : f32 = where(j <= i, 0.0, -1e9)\n" + layer("1") + layer("2"));
+      "compute mask[i:S, j:S] : f32 = where(j <= i, 0.0, -1e9)\n" +
+      layer("1") + layer("2"));
   ASSERT_EQ(d.regions.size(), 2u);
   for (const auto& r : d.regions) EXPECT_EQ(r.program.inputs.size(), 2u);  // q and k, no mask
 }

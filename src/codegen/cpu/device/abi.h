@@ -11,4 +11,3 @@ struct fl_args {
 };
 
 #endif
-

@@ -69,9 +69,7 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   };
   V c[MR][NV];
   FL_UNROLL for (int i = 0; i < MR; i++) {
-    FL_UNROLL for (int j = 0; j < NV; j++) {
-      c[i][j] = splat<T>(identity<R, T>());
-    }
+    FL_UNROLL for (int j = 0; j < NV; j++) { c[i][j] = splat<T>(identity<R, T>()); }
   }
   _Pragma("GCC unroll 1") for (i64 k = 0; k < K; k++) {
     V x[NV];
