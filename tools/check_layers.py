@@ -35,8 +35,8 @@ LAYERS = {
 }
 LAYERS["api"] = (*LAYERS, "flashlight")
 
-# Clients see the public header, and: the binding builds programs and asks for regions, so it sees the
-# IR and the entry points; micro-benchmarks time the device headers.
+# Clients see the public header, and: the binding builds programs and asks for regions, so it sees
+# the IR and the entry points; micro-benchmarks time the device headers.
 CLIENTS = {
     "python": ("api", "ir", "support", "transform"),
     "examples": (),
