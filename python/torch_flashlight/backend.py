@@ -65,9 +65,16 @@ def fuse(graph):
     capture = Capture(graph)
     if core.debug_wants("passes"):
         core.debug_print("passes", f"captured\n{capture.program}")
-    regions, stayed = core.discover(capture.program)
     nodes = {node.name: node for node in graph.nodes}
     left, texts = list(capture.left), []
+    if any(name.startswith("tangents") for name in nodes):
+        # What forward keeps for backward is the host compiler's to plan, for now.
+        regions, stayed = (
+            [],
+            [("tangents", "a training graph: forward and backward stay as they are")],
+        )
+    else:
+        regions, stayed = core.discover(capture.program)
     left += [Left(op_of(nodes, name), reason) for name, reason in stayed]
     for program in regions:
         program = at_nodes(program, nodes)

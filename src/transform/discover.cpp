@@ -31,7 +31,9 @@ bool worthwhile(const Graph& graph, const Candidate& c) {
   double operands = graph.elements(c.seed.a) + graph.elements(c.seed.b);
   if (c.seed.m.empty() && !c.grown.normalised) return false;  // a matrix times a row, no more
   if (c.seed.batched) return c.grown.normalised || paired >= operands;
-  return paired >= kWide * operands || (c.grown.normalised && paired + operands <= kSmall);
+  // Layer norms between small layers are normalised too, by sums; they stay with the host.
+  bool small = c.grown.normalised && c.grown.ordered && paired + operands <= kSmall;
+  return paired >= kWide * operands || small;
 }
 
 Program extract(const Program& whole, const Graph& graph, const std::set<std::string>& region) {

@@ -170,6 +170,7 @@ class Growth {
     for (const std::string& n : out_.core) {
       const Computation& c = *program_.computation(n);
       if (c.op != Reduce::None && !find_seed(graph_, c)) reductions.insert(n);
+      out_.ordered = out_.ordered || c.op == Reduce::Max || c.op == Reduce::Min;
       bool outside = graph_.is_output(n);
       for (const std::string& u : graph_.users(n)) outside = outside || !out_.core.count(u);
       if (outside && grown_.count(n)) refuse(n, "a score-sized value is used outside");
