@@ -1,8 +1,8 @@
 """The one oracle and the one tolerance rule of all Python tests.
 
 The oracle is the same function in eager PyTorch on fp64 inputs. What we compute may differ from it
-by what eager PyTorch itself differs at the dtype under test, plus eight ulps of the output. (The aim
-is one; docs/semantics.md says how often it is missed.)
+by what eager PyTorch itself differs at the dtype under test, plus eight ulps of the output.
+(The aim is one; docs/semantics.md says how often it is missed.)
 """
 
 import math
@@ -53,8 +53,8 @@ def error(got: torch.Tensor, want: torch.Tensor, where=None) -> float:
 
 
 def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: int = 8) -> float:
-    """The largest error that passes: eager's own, plus `ulps` of the output's magnitude. Both errors
-    are the worst of many roundings, of one size; which is larger is chance, hence more than one."""
+    """The largest error that passes: eager's own, plus `ulps` of the output's magnitude. Both
+    errors are the worst of many roundings; which is larger is chance, hence more than one."""
     magnitude, dtype = largest(want), by_eager.dtype
     bound = error(by_eager, want) + ulps * eps(dtype) * magnitude
     if dtype == torch.float64:
