@@ -209,7 +209,7 @@ def test_a_python_block_that_raises_fails_only_when_run(plant):
 def test_embedded_text_is_the_file(plant):
     text = '#define A "x\\n"  // )"\n' + "// long\n" * 10_000
     root = plant({"a.h": text, "empty.h": ""})
-    literal = embed.embed([root / "a.h", root / "empty.h"])
+    literal = embed.embed("cpu", [root / "a.h", root / "empty.h"])
     chunks = literal.split('R"flashlight(')[1:-1]
     assert "".join(chunk.rsplit(')flashlight"', 1)[0] for chunk in chunks) == text
     assert len(chunks) > 1

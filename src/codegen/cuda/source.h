@@ -1,0 +1,36 @@
+// What the CUDA emitter hands to the runtime: text, and everything a launch needs to know.
+//
+// The kernel has one parameter, `const __grid_constant__ Params p`, which every kernel lays out
+// alike, so that one launcher serves all of them:
+//   TensorMap maps[n];        // 128 bytes each, 64-byte aligned: CUtensorMap, one per `maps`
+//   unsigned long long words[m];
+// words: data pointers (inputs, then outputs); strides of each of them, per dimension, in elements;
+// values of the kernel's symbols in their order.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ir/node.h"
+
+namespace flashlight::codegen::cuda {
+
+/// A tensor as the copy engine (TMA) reads it: boxes of `box` elements, zeros out of range.
+struct TensorMap {
+  int tensor = 0;         // inputs, then outputs
+  std::vector<int> dims;  // its dimensions from the innermost of the map; the first is unit-stride
+  std::vector<int> box;   // elements per dimension of the map; the first spans <= swizzle bytes
+  int swizzle = 128;      // bytes: 128, 64, 32, or 0 for none
+};
+
+struct Source {
+  std::string entry, text;
+  std::string arch;      // "sm_80", "sm_90a" ...: what it must be compiled for
+  int threads = 128;     // of a CTA
+  int shared_bytes = 0;  // dynamic shared memory of a CTA
+  int ctas_per_sm =
+      0;           // persistent: the grid is at most so many per multiprocessor; 0: one per unit
+  ir::Expr units;  // Int, over Symbols: CTAs that have work
+  std::vector<TensorMap> maps;
+};
+
+}  // namespace flashlight::codegen::cuda
