@@ -31,13 +31,21 @@ struct PendingCopy {
   int src_bytes, bytes;
 };
 
-/// A wgmma that a thread issued; done when its group is waited for.
+/// A wgmma that a thread issued; done when its group is waited for. No `run`: the end of a group.
+using RunProduct = void (*)(void** fibers, size_t product);
 struct PendingProduct {
-  const void* kind;     // a function that is the same for equal shapes and types
-  float* d;             // this thread's part of the accumulator
-  const u32* a_regs;    // null: a_desc
-  u64 a_desc, b_desc;
-  bool accumulate, commit;  // commit: not a product but the end of a group
+  RunProduct run = nullptr;
+  const u32* a_regs = nullptr;  // null: a_desc
+  u64 a_desc = 0, b_desc = 0;
+  int saved = 0;
+  bool accumulate = false;
+};
+
+/// A thread's part of an accumulator that products under way use.
+struct Accumulator {
+  float* d;
+  int size, users = 0;
+  float values[128];
 };
 
 struct Fiber {
@@ -49,7 +57,10 @@ struct Fiber {
   Reason reason;
   std::vector<PendingCopy> copies;
   std::vector<size_t> copy_groups;  // sizes
+  static constexpr int kAccumulators = 8;
+  bool fenced = false;
   std::vector<PendingProduct> products;
+  Accumulator saved[kAccumulators];
 };
 
 /// Threads that execute one instruction together. The last to arrive does it for all.
