@@ -1,11 +1,11 @@
 // Fibers of a CTA, what they wait for, shared memory, and errors.
 #pragma once
-#include <cstdarg>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <vector>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "emulate_list.cuh"
 #include "emulate_switch.cuh"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -55,11 +55,11 @@ struct Fiber {
   const u32* word = nullptr;  // waits while *word == value
   u32 value = 0;
   Reason reason;
-  std::vector<PendingCopy> copies;
-  std::vector<size_t> copy_groups;  // sizes
+  List<PendingCopy> copies;
+  List<size_t> copy_groups;  // sizes
   static constexpr int kAccumulators = 8;
   bool fenced = false;
-  std::vector<PendingProduct> products;
+  List<PendingProduct> products;
   Accumulator saved[kAccumulators];
 };
 

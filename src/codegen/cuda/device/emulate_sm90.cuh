@@ -19,7 +19,7 @@ struct Mbarrier {
   i64 bytes = 0;  // announced and not yet here
 };
 static Mbarrier mbarriers[kSharedBytes / 8];
-static std::vector<u32> made_barriers;
+static List<u32> made_barriers;
 
 inline Mbarrier& mbarrier_at(u32 address, const char* who) {
   shared_at(address, 8, 8, who);
@@ -47,7 +47,7 @@ struct PendingBox {
   u32 shared, barrier;
   i64 at[5];
 };
-static std::vector<PendingBox> boxes;
+static List<PendingBox> boxes;
 static u32 box_random;
 
 /// Calls visit(shared address, global address or null where out of range) for every element.
@@ -94,14 +94,14 @@ inline void load_box(u32 dst, const Map* map, u32 barrier, Coordinates... at) {
   b.barrier = barrier;
   mbarrier_at(barrier, "tma_load");
   memset(raw_shared(dst), 0xff, box_bytes(b.map));
-  boxes.push_back(b);
+  boxes.push(b);
 }
 inline bool complete_box() {
-  if (boxes.empty()) return false;
+  if (boxes.size == 0) return false;
   box_random = box_random * 1664525u + 1013904223u;
-  const size_t k = (box_random >> 8) % boxes.size();
+  const size_t k = (box_random >> 8) % boxes.size;
   const PendingBox b = boxes[k];
-  boxes.erase(boxes.begin() + static_cast<long>(k));
+  boxes.erase(k, 1);
   each_element(b, [&](u32 shared, const unsigned char* p) {
     if (p)
       memcpy(raw_shared(shared), p, b.map.element_bytes);
@@ -127,7 +127,7 @@ inline void mbar_init(u32 bar, u32 arrivals) {
   emulator::shared_at(bar, 8, 8, "mbar_init");
   const int n = static_cast<int>(arrivals);
   emulator::mbarriers[(bar - emulator::kSharedBase) / 8] = {true, 0, n, n, 0};
-  emulator::made_barriers.push_back(bar);
+  emulator::made_barriers.push(bar);
 }
 inline void mbar_init_fence() {}
 inline void mbar_arrive(u32 bar) { emulator::arrive(bar, 0, "mbar_arrive"); }

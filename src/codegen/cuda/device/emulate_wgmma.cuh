@@ -135,7 +135,7 @@ inline void issue(RunProduct run, float* d, int size, const u32* a_regs, u64 a_d
   Fiber& f = *machine.current;
   if (!f.fenced) fail("wgmma: no wgmma_fence since the last wait, or since the start");
   const int saved = take_accumulator(f, d, size);
-  f.products.push_back({run, a_regs, a_desc, b_desc, saved, accumulate});
+  f.products.push({run, a_regs, a_desc, b_desc, saved, accumulate});
 }
 
 struct Wait {
@@ -150,13 +150,13 @@ inline void run_groups(void** waits) {
   for (int t = 0; t < 128; t++) threads[t] = static_cast<Wait*>(waits[t])->fiber;
   const auto& leader = first->fiber->products;
   size_t groups = 0, end = 0;
-  for (const PendingProduct& p : leader) groups += p.run == nullptr;
+  for (size_t k = 0; k < leader.size; k++) groups += leader[k].run == nullptr;
   for (size_t g = first->pending; g < groups; end++) g += leader[end].run == nullptr;
   for (int t = 0; t < 128; t++) {
     const auto& other = static_cast<Fiber*>(threads[t])->products;
     bool same = static_cast<const Wait*>(waits[t])->pending == first->pending &&
-                other.size() == leader.size();
-    for (size_t k = 0; same && k < leader.size(); k++)
+                other.size == leader.size;
+    for (size_t k = 0; same && k < leader.size; k++)
       same = other[k].run == leader[k].run && other[k].a_desc == leader[k].a_desc &&
              other[k].b_desc == leader[k].b_desc && other[k].accumulate == leader[k].accumulate;
     if (!same) fail("wgmma: thread %d of the warpgroup issued other products than thread 0", t);
@@ -170,7 +170,7 @@ inline void run_groups(void** waits) {
       Accumulator& s = f.saved[f.products[k].saved];
       if (--s.users == 0) memcpy(s.d, s.values, static_cast<size_t>(s.size) * sizeof *s.d);
     }
-    f.products.erase(f.products.begin(), f.products.begin() + static_cast<long>(end));
+    f.products.erase(0, end);
   }
 }
 
@@ -185,7 +185,7 @@ inline void wait_products(size_t pending) {
 }  // namespace emulator
 
 inline void wgmma_fence() { emulator::machine.current->fenced = true; }
-inline void wgmma_commit() { emulator::machine.current->products.push_back({}); }
+inline void wgmma_commit() { emulator::machine.current->products.push({}); }
 template <int Pending>
 inline void wgmma_wait() {
   emulator::wait_products(Pending);
