@@ -163,8 +163,9 @@ bool FragmentText::lazy(const tile::Pass& pass) const {
   return true;
 }
 
-void FragmentText::print_states(const tile::Pass& pass) {
+void FragmentText::print_states(const tile::Pass& pass, bool products) {
   for (const tile::State& s : pass.states) {
+    if (!products && s.contraction) continue;
     const Value& v = plan_.value(s.name);
     const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
     out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(n) + "];");

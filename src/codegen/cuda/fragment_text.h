@@ -23,7 +23,7 @@ class FragmentText {
 
   // ---- fragment_pass.cpp: the parts of a pass, in the order in which they are printed
   void print_range(const tile::Pass& pass);  // lo, hi, full_lo, full_hi
-  void print_states(const tile::Pass& pass);
+  void print_states(const tile::Pass& pass, bool products = true);
   /// Values that no step changes get a name; call once before the loop of the pass.
   void print_hoisted(const tile::Pass& pass);
   /// How a step is printed. Full: no mask is needed in this tile. Frozen: references stay where they
