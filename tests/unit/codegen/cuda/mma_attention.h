@@ -1,5 +1,5 @@
-// Attention by mma.sync, as an emitter for sm_80 would write it: 64 query rows a CTA of 128 threads,
-// key tiles of 64 in two stages, online softmax in registers.
+// Attention by mma.sync, as an emitter for sm_80 would write it: 64 query rows a CTA of 128
+// threads, key tiles of 64 in two stages, online softmax in registers.
 #pragma once
 
 namespace flashlight::test {
