@@ -65,7 +65,10 @@ class Params {
     for (const auto& t : tensors)
       for (int64_t stride : t.strides) append(stride);
     for (const auto& s : symbols) append(s.hint);
+    if (source.counter) append(reinterpret_cast<uint64_t>(counter_));
   }
+  /// Whether the kernel left its counter as it must be before the next launch.
+  bool counter_is_zero() const { return counter_[0] == 0 && counter_[1] == 0; }
   const void* data() {
     blocks_.resize(bytes_.size() / sizeof(Block) + 1);
     std::memcpy(blocks_.data(), bytes_.data(), bytes_.size());
@@ -83,6 +86,7 @@ class Params {
   }
   std::vector<char> bytes_;
   std::vector<Block> blocks_;
+  int counter_[2] = {0, 0};
 };
 
 ir::Bindings bindings(const std::vector<ir::SymbolInfo>& symbols) {
@@ -154,6 +158,7 @@ void emulate(const codegen::cuda::Source& source, const std::vector<DeviceTensor
                               source.shared_bytes,
                               options.seed};
   if (const char* error = entry(&launch)) throw InternalError(source.entry + ": " + error);
+  if (!params.counter_is_zero()) throw InternalError(source.entry + ": the counter is not zero");
 }
 
 std::vector<ir::Array> emulate(const codegen::cuda::Source& source, const tile::Kernel& kernel,

@@ -86,6 +86,40 @@ std::string FragmentText::not_frozen(const tile::Pass& pass) const {
   return "";
 }
 
+/// Element values that may be set to -inf in columns that do not exist, so that nothing after them
+/// has to look at the column again: with these every state gets its identity and every operand 0.
+std::vector<std::string> FragmentText::mask_at(const tile::Pass& pass) const {
+  std::vector<std::string> scores, made;
+  for (const tile::Contraction& c : pass.contractions) scores.push_back(c.value);
+  for (const tile::Statement& s : pass.before)
+    if (plan_.values.count(s.name) && plan_.value(s.name).kind == Kind::Element &&
+        s.type == Type::F32 && s.op == Reduce::None &&
+        std::find(scores.begin(), scores.end(), s.name) == scores.end())
+      made.push_back(s.name);
+  auto identities = [&](const std::vector<std::string>& dead) {
+    for (unsigned seed = 1; seed <= 4; ++seed) {
+      Sample sample(seed);
+      for (const std::string& name : dead) sample.bound[name] = -INFINITY;
+      for (auto* list : {&pass.before, &pass.after})
+        for (const tile::Statement& s : *list) {
+          if (plan_.operand_of.count(s.name) || s.op != Reduce::None || sample.bound.count(s.name))
+            continue;
+          sample.forget();
+          sample.bound[s.name] = sample(s.body);
+        }
+      sample.forget();
+      for (const tile::State& s : pass.states) {
+        const double got = s.contraction ? sample.bound.at(s.contraction->a) : sample(s.body);
+        if (got != (s.contraction ? 0.0 : const_value(reduce_identity(s.op, s.type)))) return false;
+      }
+    }
+    return true;
+  };
+  if (!made.empty() && identities(made)) return made;
+  if (identities(scores)) return scores;
+  return {};
+}
+
 std::string FragmentText::not_deferred(const tile::Pass& pass) const {
   for (const tile::State& s : pass.states)
     if (plan_.value(s.name).kind == Kind::Value && !s.move.empty() &&

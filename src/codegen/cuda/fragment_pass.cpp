@@ -258,7 +258,10 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
     out_.line("sum = " + combine_text(s.op, "sum", term) + ";");
     for (size_t k = 0; k < s.reduce_axes.size(); ++k) out_.close();
   }
-  std::string keep = element && !full && zero_outside ? "ok" : "";
+  const bool once = !masked_.empty();
+  std::string keep = element && !full && zero_outside && !once ? "ok" : "";
+  if (element && !full && std::count(masked_.begin(), masked_.end(), s.name))
+    result = "ok ? " + result + " : -infinity()";
   if (!alive.empty()) keep += (keep.empty() ? "" : " && ") + alive;
   out_.line(v.id + (element ? "[i]" : "[r]") + " = " +
             (keep.empty() ? result : "(" + keep + ") ? " + result + " : 0") + ";");
@@ -313,7 +316,7 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   block.expect({body});
   std::string term = block.value(body);
   block.print(out_);
-  if (!full) term = "ok ? " + term + " : (" + type + ")" + none;
+  if (!full && masked_.empty()) term = "ok ? " + term + " : (" + type + ")" + none;
   out_.line("const " + type + " term = " + term + ";");
   out_.line("part[i & 3] = " + combine_text(s.op, "part[i & 3]", "term") + ";");
   out_.close();
@@ -348,6 +351,13 @@ void FragmentText::print_step(const tile::Pass& pass, const Step& step) {
       statement(s, step.full, operand, alive, step.frozen);
     }
   };
+  masked_ = step.full ? std::vector<std::string>() : mask_at(pass);
+  for (const std::string& name : masked_) {
+    if (!made(name)) continue;
+    open_elements(false);
+    out_.line("if (!ok) " + plan_.value(name).id + "[i] = -infinity();");
+    out_.close();
+  }
   list(step.full ? pass.before_full : pass.before);
   for (const tile::State& s : pass.states)
     if (s.references.empty() && !(step.frozen && is_target(pass, s))) absorb(pass, s, step);

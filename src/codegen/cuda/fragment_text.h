@@ -61,6 +61,7 @@ class FragmentText {
   void statement(const tile::Statement& s, bool full, bool zero_outside,
                  const std::string& alive = "", bool folded = false);
   void absorb(const tile::Pass& pass, const tile::State& s, const Step& step);
+  std::vector<std::string> mask_at(const tile::Pass& pass) const;
   Expr fold_exponents(Expr body, Place* place);
   bool is_row_level(Expr e) const;
   void open_elements(bool full);
@@ -78,6 +79,7 @@ class FragmentText {
   Writer& out_;
   std::unordered_map<Expr, std::string> uniform_known_, row_known_;
   int hoisted_ = 0, shifts_ = 0;
+  std::vector<std::string> masked_;  // in the step at hand: see mask_at
 };
 
 /// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.

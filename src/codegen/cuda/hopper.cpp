@@ -309,15 +309,17 @@ void Hopper::print_consumer() {
   out_.line("return tile * " + str(plan_.n) + " >= full_lo && tile * " + str(plan_.n) + " + " + str(plan_.n) +
             " <= full_hi" + (frozen_ ? " && !work.tracked" : "") + ";");
   out_.close(";");
-  out_.open("const auto softmax = [&](const int tile, const bool fast, auto&& settled)");
+  out_.open("const auto softmax = [&](const int tile, const bool fast, const bool first)");
   print_softmax();
-  out_.line("settled();");
+  out_.open("if (!first)");
+  out_.line("wgmma_wait<0>();");
+  out_.line("release_v();");
+  out_.close();
   pack();
   text_.print_rescale(pass_);
   out_.close(";");
-  out_.line(std::string("softmax(last_tile, ") + (frozen_ ? "false" : "is_full(last_tile)") + ", [] {});");
-  out_.line("#pragma unroll 1");
-  out_.open("for (int tile = last_tile - 1; tile >= first_tile; --tile)");
+  out_.line(std::string("softmax(last_tile, ") + (frozen_ ? "false" : "is_full(last_tile)") + ", true);");
+  out_.open("const auto step = [&](const int tile, const bool fast)");
   out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
   out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
   if (turns) out_.line("named_sync(turn, 256);");
@@ -326,10 +328,16 @@ void Hopper::print_consumer() {
   if (turns) out_.line("named_arrive(next_turn, 256);");
   out_.line("wgmma_wait<1>();");
   out_.line("release_k();");
-  out_.open("softmax(tile, is_full(tile), [&]");
-  out_.line("wgmma_wait<0>();");
-  out_.line("release_v();");
-  out_.close(");");
+  out_.line("softmax(tile, fast, false);");
+  out_.close(";");
+  // A loop of its own for each kind of tile: both bodies in one loop ask for more registers.
+  out_.line("int tile = last_tile - 1;");
+  out_.line("#pragma unroll 1");
+  out_.open("while (tile >= first_tile)");
+  out_.line("#pragma unroll 1");
+  out_.line("for (; tile >= first_tile && !is_full(tile); --tile) step(tile, false);");
+  out_.line("#pragma unroll 1");
+  out_.line("for (; tile >= first_tile && is_full(tile); --tile) step(tile, true);");
   out_.close();
   out_.line("// the last values of this unit and the first scores of the next one: the epilogue runs under these");
   if (frozen_) {
@@ -418,11 +426,11 @@ Source Hopper::run() {
   out_.line("return (int)(" + block.value(text_.units()) + ");");
   out_.close(";");
   out_.open("if (warpgroup == 0)");
-  out_.line("regs_shrink<" + str(groups() == 1 ? 56 : groups() == 3 ? 32 : 24) + ">();");
+  out_.line("regs_shrink<" + str(groups() == 3 ? 32 : groups() == 2 ? 40 : 56) + ">();");
   print_producer();
   print_scheduler();
   out_.otherwise();
-  out_.line("regs_grow<" + str(groups() == 1 ? 248 : groups() == 2 ? 240 : groups() == 3 ? 160 : 112) + ">();");
+  out_.line("regs_grow<" + str(groups() == 1 ? 248 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112) + ">();");
   print_consumer();
   out_.close();
   out_.close();
