@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,14 @@ namespace flashlight::tile {
 /// What is known of a tensor's strides when a kernel is made. Elements, per dimension.
 enum class StrideClass : uint8_t { Any, Zero, One };
 
-/// What a kernel is made for: extents that are fixed (inner axes), layouts, pointer alignment is
-/// never assumed. Part of the key under which a compiled kernel is kept.
+/// What a kernel is made for: extents that are fixed (inner axes), layouts. Part of the key under
+/// which a compiled kernel is kept.
 struct Specialization {
   ir::Bindings fixed;                                       // symbol -> value
   std::map<std::string, std::vector<StrideClass>> strides;  // tensor -> class per dimension
+  std::set<std::string>
+      aligned;        // tensors whose base and strides (but 1) are multiples of 16 bytes
+  bool tf32 = false;  // products of F32 may round their operands to tf32
   friend bool operator==(const Specialization&, const Specialization&) = default;
 };
 
@@ -28,6 +32,8 @@ struct Target {
   int vector_registers = 16;
   int64_t l1_bytes = 32 << 10;
   int64_t l2_bytes = 512 << 10;
+  int64_t shared_bytes = 0;  // of a CTA at most (GPU)
+  int multiprocessors = 0;   // (GPU)
   friend bool operator==(const Target&, const Target&) = default;
 };
 
@@ -38,6 +44,9 @@ struct Schedule {
   int micro_rows = 6;       // register block of contractions: rows x vectors
   int micro_vectors = 2;
   int64_t value_step = 64;              // loop elements per call of a value contraction
+  std::string path;                     // GPU: "hopper", "tensor_core" or "simt", see codegen/cuda
+  int warps = 4;                        // GPU: those that compute; 16 rows each
+  int stages = 2;                       // GPU: tiles of loop operands in flight
   std::vector<std::string> whole_rows;  // row axes (constant extents) that lie whole in a tile
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
