@@ -1,0 +1,254 @@
+// References that move, what follows them, and the values at the end of a pass. The order and the
+// guards are those of tile/unit_pass.cpp.
+#include <algorithm>
+
+#include "codegen/cuda/fragment_text.h"
+#include "ir/rewrite.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+namespace {
+
+constexpr double kLazyGrowth = 5.5;  // natural units: terms stay below 2^8
+
+bool refers(const tile::State& s, const std::string& reference) {
+  return std::count(s.references.begin(), s.references.end(), reference) > 0;
+}
+
+}  // namespace
+
+/// <id>_to[2], <id>_to_raw[2]: where each reference goes.
+void FragmentText::print_targets(const tile::Pass& pass, const Targets& targets, const Place& place) {
+  for (const StreamReference& r : pass.references) {
+    const auto target = targets.find(r.name);
+    if (target == targets.end()) continue;
+    const std::string id = plan_.value(r.name).id;
+    out_.line("float " + id + "_to[2]" + (unset(r) ? ", " + id + "_to_raw[2];" : ";"));
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+    Block block(plan_, place);
+    block.expect({target->second});
+    const std::string text = block.value(target->second);
+    block.print(out_);
+    if (unset(r)) {
+      out_.line(id + "_to_raw[r] = " + text + ";");
+      out_.line(id + "_to[r] = " + id + "_to_raw[r] == " + constant_text(unset(r)) + " ? 0.f : " + id +
+                "_to_raw[r];");
+    } else {
+      out_.line(id + "_to[r] = " + text + ";");
+    }
+    out_.close();
+  }
+}
+
+void FragmentText::accept_targets(const tile::Pass& pass, const Targets& targets) {
+  for (const StreamReference& r : pass.references) {
+    if (!targets.count(r.name)) continue;
+    const std::string id = plan_.value(r.name).id;
+    out_.line("#pragma unroll");
+    out_.line("for (int r = 0; r < 2; ++r) " + id + "[r] = " + id + "_to[r]" +
+              (unset(r) ? ", " + id + "_raw[r] = " + id + "_to_raw[r];" : ";"));
+  }
+}
+
+/// What states hold, taken from the references' values to their targets.
+void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, bool in_loop) {
+  Place place = row_place();
+  for (const StreamReference& r : pass.references) {
+    const std::string id = plan_.value(r.name).id;
+    place.values[r.name + "'"] = id + (targets.count(r.name) ? "_to[r]" : "[r]");
+  }
+  struct Term {
+    std::string state, factor;  // factor: an array over rows
+  };
+  std::vector<std::pair<const tile::State*, std::vector<Term>>> moved;
+  int count = 0;
+  for (const tile::State& s : pass.states) {
+    bool touched = false;
+    for (const std::string& r : s.references) touched |= targets.count(r) > 0;
+    if (!touched || s.move.empty()) continue;
+    std::string empty = "false", same = "true";
+    for (const StreamReference& r : pass.references) {
+      if (!refers(s, r.name)) continue;
+      const std::string id = plan_.value(r.name).id;
+      if (unset(r)) empty += " || " + id + "_raw[r] == " + constant_text(unset(r));
+      if (targets.count(r.name)) same += " && " + id + "[r] == " + id + "_to[r]";
+    }
+    std::vector<Term> terms;
+    for (const auto& [source, f] : s.move) {
+      const std::string id = "factor" + std::to_string(count++);
+      out_.line("float " + id + "[2];");
+      out_.line("#pragma unroll");
+      out_.open("for (int r = 0; r < 2; ++r)");
+      Block block(plan_, place);
+      block.expect({f});
+      const std::string text = block.value(f);
+      block.print(out_);
+      out_.line(id + "[r] = (" + empty + ") ? 0.f : (" + same + ") ? " +
+                (source == s.name ? "1.f" : "0.f") + " : " + text + ";");
+      out_.close();
+      terms.push_back({source, id});
+    }
+    moved.emplace_back(&s, terms);
+  }
+  auto sum = [&](const std::vector<Term>& terms, const std::string& at) {
+    std::vector<std::string> parts;
+    for (const Term& t : terms) {
+      const Value& v = plan_.value(t.state);
+      const auto from = std::find_if(pass.states.begin(), pass.states.end(),
+                                     [&](const tile::State& s) { return s.name == t.state; });
+      const bool copy = in_loop && v.kind == Kind::Row && from->references.empty();
+      parts.push_back(t.factor + "[r] * " + v.id + (copy ? "_before" : "") +
+                      (v.kind == Kind::Row ? "[r]" : at));
+    }
+    return join(parts, " + ");
+  };
+  for (const auto& [s, terms] : moved) {  // fragments read rows as they were
+    const Value& v = plan_.value(s->name);
+    if (v.kind != Kind::Value) continue;
+    for (const Term& t : terms)
+      for (const auto& [other, unused] : moved)
+        if (t.state != s->name && other->name == t.state && plan_.value(t.state).kind == Kind::Value)
+          refuse("state " + s->name + " moves with " + t.state);
+    out_.line("#pragma unroll");
+    out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
+    out_.line("const int r = (i >> 1) & 1;");
+    out_.line(v.id + "[i] = " + sum(terms, "[i]") + ";");
+    out_.close();
+  }
+  out_.line("#pragma unroll");
+  out_.open("for (int r = 0; r < 2; ++r)");
+  std::vector<std::string> assign;
+  for (const auto& [s, terms] : moved) {
+    const Value& v = plan_.value(s->name);
+    if (v.kind != Kind::Row) continue;
+    out_.line("const " + std::string(type_text(s->type)) + " " + v.id + "_next = " +
+              terms[0].factor + "[r] == 0.f && " + v.id + "[r] == " + identity_text(s->op, s->type) +
+              " ? " + v.id + "[r] : " + sum(terms, "[r]") + ";");
+    assign.push_back(v.id + "[r] = " + v.id + "_next;");
+  }
+  for (const std::string& a : assign) out_.line(a);
+  out_.close();
+}
+
+void FragmentText::move_in_step(const tile::Pass& pass) {
+  Targets targets;
+  for (const StreamReference& r : pass.references)
+    if (r.target) targets[r.name] = r.target;
+  if (targets.empty()) return;
+  Place place = row_place();
+  if (lazy(pass)) {
+    out_.line("bool over = false;");
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+    for (const auto& [name, target] : targets)
+      out_.line("over |= " + plan_.value(target->name()).id + "[r] > " + plan_.value(name).id +
+                "_raw[r] + " + real_literal(kLazyGrowth, true) + ";");
+    out_.close();
+    out_.open("if (__any_sync(~0u, over))");
+    for (const auto& [name, target] : targets) {
+      const std::string id = plan_.value(target->name()).id;
+      out_.line("#pragma unroll");
+      out_.line("for (int r = 0; r < 2; ++r) " + id + "[r] = quad_max(" + id + "[r]);");
+    }
+    print_targets(pass, targets, place);
+  } else {
+    // Sums are kept in parts, one a lane; what a target reads is the whole.
+    for (const tile::State& s : pass.states) {
+      bool read = false;
+      for (const auto& [name, target] : targets)
+        for (Expr x : symbols_of(target)) read |= x->name() == s.name;
+      if (!read || is_reduced(pass, s)) continue;
+      const Value& v = plan_.value(s.name);
+      if (v.kind != Kind::Row) refuse("a reference follows " + s.name);
+      out_.line(std::string(type_text(s.type)) + " " + v.id + "_all[2];");
+      out_.line("#pragma unroll");
+      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_all[r] = " + quad_text(s.op) + "(" + v.id +
+                "[r]);");
+      place.values[s.name] = v.id + "_all[r]";
+    }
+    place.values["share"] = "share";
+    print_targets(pass, targets, place);
+    out_.line("bool moves = false;");
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+    for (const auto& [name, target] : targets) {
+      const std::string id = plan_.value(name).id;
+      out_.line("moves |= !(" + id + "[r] == " + id + "_to[r]);");
+    }
+    out_.close();
+    out_.open("if (__any_sync(~0u, moves))");
+  }
+  move_states(pass, targets, true);
+  if (lazy(pass)) {
+    accept_targets(pass, targets);
+    out_.close();
+  } else {
+    out_.close();
+    accept_targets(pass, targets);
+  }
+}
+
+// ---- the end of a pass -------------------------------------------------------------------------
+
+void FragmentText::print_finals(const tile::Pass& pass) {
+  for (const tile::State& s : pass.states) {
+    const Value& v = plan_.value(s.name);
+    if (v.kind != Kind::Row || is_reduced(pass, s)) continue;
+    out_.line("#pragma unroll");
+    out_.line("for (int r = 0; r < 2; ++r) " + v.id + "[r] = " + quad_text(s.op) + "(" + v.id +
+              "[r]);");
+  }
+  for (const auto& f : pass.finals) {
+    const Value& v = plan_.value(f.name);
+    const Place place = v.kind == Kind::Row ? row_place() : value_place(v.columns);
+    Block block(plan_, place);
+    block.expect({f.body});
+    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    out_.line("#pragma unroll");
+    out_.open("for (int i = 0; i < " + std::to_string(n) + "; ++i)");
+    if (v.kind == Kind::Row) {
+      out_.line("const int r = i;");
+    } else {
+      out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
+      out_.line("(void)v;");
+    }
+    const std::string text = block.value(f.body);
+    block.print(out_);
+    const bool may_be_empty = f.op != Reduce::None;
+    out_.line(v.id + "[i] = " +
+              (may_be_empty ? "cols_end == 0 ? " + identity_text(f.op, f.body->type) + " : " : "") +
+              text + ";");
+    out_.line("(void)r;");
+    out_.close();
+    Targets to;
+    for (const StreamReference& r : pass.references)
+      if (r.follows == f.name && !tracks(pass, r)) to[r.name] = symbol(f.name, f.body->type);
+    if (to.empty()) continue;
+    out_.open("");
+    print_targets(pass, to, row_place());
+    move_states(pass, to, false);
+    accept_targets(pass, to);
+    out_.close();
+  }
+}
+
+std::string FragmentText::certificate(const tile::Pass& pass) {
+  if (!pass.certificate) return "";
+  const Place place = row_place();
+  Block block(plan_, place);
+  block.expect({pass.certificate});
+  out_.line("bool failed = false;");
+  out_.line("#pragma unroll");
+  out_.open("for (int r = 0; r < 2; ++r)");
+  const std::string text = block.value(pass.certificate);
+  block.print(out_);
+  out_.line("failed |= row_ok[r] && !" + text + ";");
+  out_.close();
+  return "failed";
+}
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,349 @@
+#include <algorithm>
+
+#include "codegen/cuda/fragment_text.h"
+#include "ir/rewrite.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+namespace {
+
+std::string half(int64_t n) { return std::to_string(n / 2); }
+
+bool mentions_any(Expr e, const std::set<std::string>& names) {
+  bool found = false;
+  visit(e, [&](Expr x) {
+    found |= (x->op == Op::Load || x->op == Op::Symbol) && names.count(x->name()) > 0;
+  });
+  return found;
+}
+
+std::set<std::string> step_names(const tile::Pass& p) {
+  std::set<std::string> out;
+  for (auto* list : {&p.before, &p.after, &p.before_full, &p.after_full})
+    for (const tile::Statement& s : *list) out.insert(s.name);
+  for (const tile::State& s : p.states) out.insert(s.name);
+  for (const StreamReference& r : p.references) out.insert(r.name);
+  for (const auto& f : p.finals) out.insert(f.name);
+  return out;
+}
+
+/// A factor that changes neither which of two values is larger nor, of a sum, anything but its
+/// scale: taken out of the reduction, applied once per row.
+Expr peel(Reduce op, Expr* body) {
+  Expr factor;
+  while ((*body)->op == Op::Mul && is_float((*body)->type)) {
+    const Expr a = (*body)->args[0], b = (*body)->args[1];
+    const Expr c = is_const(b) ? b : is_const(a) ? a : Expr();
+    if (!c || op == Reduce::Prod) break;
+    const double value = const_value(c);
+    if (!(value > 0) && op != Reduce::Sum) break;
+    *body = c == b ? a : b;
+    factor = factor ? factor * c : c;
+  }
+  return factor;
+}
+
+}  // namespace
+
+Expr unset(const StreamReference& r) {
+  const bool infinite = is_const(r.start) && std::abs(const_value(r.start)) > 1e300;
+  return infinite ? r.start : Expr();
+}
+
+bool FragmentText::invariant(const tile::Pass& pass, Expr e) const {
+  return !uses(e, plan_.loop) && !mentions_any(e, step_names(pass)) &&
+         !std::any_of(plan_.kernel.whole.begin(), plan_.kernel.whole.end(),
+                      [&](Expr a) { return !is_const(a->extent(), 1) && uses(e, a); });
+}
+
+void FragmentText::print_hoisted(const tile::Pass& pass) {
+  std::unordered_set<Expr> seen;
+  std::vector<Expr> found;
+  const std::function<void(Expr)> look = [&](Expr e) {
+    if (!e || e->op == Op::Axis || e->op == Op::Const || !seen.insert(e).second) return;
+    const bool tile_value = e->op == Op::Load && plan_.values.count(e->name());
+    if (e->op != Op::Symbol && !tile_value && is_float(e->type) && invariant(pass, e)) {
+      found.push_back(e);
+      return;
+    }
+    if (!tile_value)
+      for (Expr a : e->args) look(a);
+  };
+  for (auto* list : {&pass.before, &pass.after, &pass.before_full, &pass.after_full})
+    for (const tile::Statement& s : *list)
+      if (!plan_.operand_of.count(s.name)) look(s.body);
+  for (const tile::State& s : pass.states) look(s.body), look(s.body_full);
+  for (Expr e : found) {
+    if (uniform_known_.count(e) || row_known_.count(e)) continue;
+    bool row = uses(e, plan_.rows);
+    visit(e, [&](Expr x) {
+      row |= (x->op == Op::Load || x->op == Op::Symbol) && plan_.values.count(x->name());
+    });
+    const std::string id = "fixed" + std::to_string(hoisted_++);
+    if (row) {
+      out_.line("float " + id + "[2];");
+      Place place = row_place();
+      place.guarded = true;
+      Block block(plan_, place);
+      block.expect({e});
+      out_.line("#pragma unroll");
+      out_.open("for (int r = 0; r < 2; ++r)");
+      const std::string text = block.value(e);
+      block.print(out_);
+      out_.line(id + "[r] = " + text + ";");
+      out_.close();
+      row_known_[e] = id + "[r]";
+    } else {
+      Place place = uniform_place();
+      place.guarded = true;
+      Block block(plan_, place);
+      block.expect({e});
+      const std::string text = block.value(e);
+      block.print(out_);
+      out_.line("const float " + id + " = " + text + ";");
+      uniform_known_[e] = id;
+    }
+  }
+}
+
+void FragmentText::print_range(const tile::Pass& pass) {
+  const Place place = uniform_place();
+  const std::pair<const char*, Expr> bounds[] = {{"live_lo", pass.live.lo},
+                                                 {"live_hi", pass.live.hi},
+                                                 {"full_lo", pass.full.lo},
+                                                 {"full_hi", pass.full.hi}};
+  for (const auto& [name, e] : bounds) {
+    Block block(plan_, place);
+    const std::string text = block.value(e);
+    block.print(out_);
+    out_.line(std::string("const int ") + name + " = (int)max_(min_((i64)(" + text +
+              "), (i64)cols_end), (i64)0);");
+  }
+}
+
+// ---- what a pass carries -----------------------------------------------------------------------
+
+/// Whether all four lanes of a row hold the whole value after each step.
+bool FragmentText::is_reduced(const tile::Pass& pass, const tile::State& s) const {
+  if (s.op == Reduce::Sum || s.op == Reduce::Prod || lazy(pass)) return false;
+  for (const StreamReference& r : pass.references)
+    if (r.target && mentions_any(r.target, {s.name})) return true;
+  return false;
+}
+
+/// The reference is the final that it follows, at all times.
+bool FragmentText::tracks(const tile::Pass& pass, const StreamReference& r) const {
+  if (!r.target || r.target->op != Op::Symbol || lazy(pass)) return false;
+  for (const auto& f : pass.finals)
+    if (f.name == r.follows) return f.body == r.target;
+  return false;
+}
+
+/// Any value serves as a reference of sums of exp(x - r): it is taken to the true one only when
+/// terms would grow beyond 2^8. Legal where every factor of a move is exp(r - r') alone.
+bool FragmentText::lazy(const tile::Pass& pass) const {
+  if (pass.references.empty()) return false;
+  for (const StreamReference& r : pass.references) {
+    const bool max = r.target && r.target->op == Op::Symbol && unset(r) && const_value(r.start) < 0;
+    const auto s = std::find_if(pass.states.begin(), pass.states.end(), [&](const tile::State& x) {
+      return max && x.name == r.target->name();
+    });
+    if (s == pass.states.end() || s->op != Reduce::Max || !s->references.empty()) return false;
+  }
+  for (const tile::State& s : pass.states) {
+    if (s.references.empty()) continue;
+    if (s.references.size() != 1 || s.op != Reduce::Sum || s.move.size() != 1 || !s.move.count(s.name))
+      return false;
+    const Expr r = symbol(s.references[0], s.type), to = symbol(s.references[0] + "'", s.type);
+    if (s.move.begin()->second != unary(Op::Exp, r - to)) return false;
+  }
+  return true;
+}
+
+void FragmentText::print_states(const tile::Pass& pass) {
+  for (const tile::State& s : pass.states) {
+    const Value& v = plan_.value(s.name);
+    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    out_.line(std::string(type_text(s.type)) + " " + v.id + "[" + std::to_string(n) + "];");
+  }
+  for (const StreamReference& r : pass.references) {
+    const Value& v = plan_.value(r.name);
+    out_.line("float " + v.id + "[2]" + (unset(r) ? ", " + v.id + "_raw[2];" : ";"));
+  }
+  for (const auto& f : pass.finals) {
+    const Value& v = plan_.value(f.name);
+    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    out_.line(std::string(type_text(f.body->type)) + " " + v.id + "[" + std::to_string(n) + "];");
+  }
+}
+
+void FragmentText::declare_fragments(const tile::Pass& pass) {
+  for (const tile::State& s : pass.states) {
+    const Value& v = plan_.value(s.name);
+    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    out_.line("#pragma unroll");
+    out_.line("for (int i = 0; i < " + std::to_string(n) + "; ++i) " + v.id +
+              "[i] = " + identity_text(s.op, s.type) + ";");
+  }
+  for (const StreamReference& r : pass.references) {
+    const Value& v = plan_.value(r.name);
+    const Place place = row_place();
+    Block block(plan_, place);
+    out_.open("for (int r = 0; r < 2; ++r)");
+    if (unset(r)) {
+      out_.line(v.id + "_raw[r] = " + constant_text(r.start) + ", " + v.id + "[r] = 0.f;");
+    } else {
+      const std::string text = block.value(r.start);
+      block.print(out_);
+      out_.line(v.id + "[r] = " + text + ";");
+    }
+    out_.close();
+  }
+}
+
+// ---- one tile of the loop ----------------------------------------------------------------------
+
+void FragmentText::open_elements(bool full) {
+  out_.line("#pragma unroll");
+  out_.open("for (int i = 0; i < " + half(plan_.n) + "; ++i)");
+  if (full) {
+    out_.line("const int r = (i >> 1) & 1, col = col0 + 8 * (i >> 2) + (i & 1);");
+    out_.line("(void)r, (void)col;");
+  } else {
+    out_.line("const int r = (i >> 1) & 1, at = col0 + 8 * (i >> 2) + (i & 1);");
+    out_.line("const bool ok = at < cols_end;");
+    out_.line("const int col = ok ? at : cols_end - 1;");
+    out_.line("(void)r, (void)col, (void)ok;");
+  }
+}
+
+/// `alive`: text that is false in rows where the value counts for nothing; empty: it always counts.
+void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outside,
+                             const std::string& alive) {
+  const Value& v = plan_.value(s.name);
+  const bool element = v.kind == Kind::Element;
+  Place place = element ? element_place() : row_place();
+  if (element) {
+    out_.line(std::string(type_text(s.type)) + " " + v.id + "[" + half(plan_.n) + "];");
+    open_elements(full);
+  } else {
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+  }
+  std::string result;
+  if (s.op == Reduce::None) {
+    Block block(plan_, place);
+    block.expect({s.body});
+    result = block.value(s.body);
+    block.print(out_);
+  } else {
+    result = "sum";
+    out_.line(std::string(type_text(s.type)) + " sum = " + identity_text(s.op, s.type) + ";");
+    for (size_t k = 0; k < s.reduce_axes.size(); ++k) {
+      const Expr a = s.reduce_axes[k];
+      const std::string id = place.axes[a] = "k" + std::to_string(k);
+      out_.line("#pragma unroll 1");
+      out_.open("for (int " + id + " = 0; " + id + " < " + std::to_string(extent_of(a)) + "; ++" +
+                id + ")");
+    }
+    Block block(plan_, place);
+    block.expect({s.body});
+    const std::string term = block.value(s.body);
+    block.print(out_);
+    out_.line("sum = " + combine_text(s.op, "sum", term) + ";");
+    for (size_t k = 0; k < s.reduce_axes.size(); ++k) out_.close();
+  }
+  std::string keep = element && !full && zero_outside ? "ok" : "";
+  if (!alive.empty()) keep += (keep.empty() ? "" : " && ") + alive;
+  out_.line(v.id + (element ? "[i]" : "[r]") + " = " +
+            (keep.empty() ? result : "(" + keep + ") ? " + result + " : 0") + ";");
+  out_.close();
+}
+
+namespace {
+
+/// False in rows where a reference of the state still is unset. Empty: there is no such row.
+std::string alive_text(const Plan& plan, const tile::Pass& pass, const tile::State& s) {
+  std::string out;
+  for (const StreamReference& r : pass.references)
+    if (unset(r) && std::count(s.references.begin(), s.references.end(), r.name))
+      out += (out.empty() ? "" : " && ") + plan.value(r.name).id + "_raw[r] != " +
+             constant_text(unset(r));
+  return out;
+}
+
+/// Something that a step adds before the references move, and that a move then reads.
+bool read_by_moves(const tile::Pass& pass, const tile::State& s) {
+  if (!s.references.empty()) return false;
+  for (const tile::State& other : pass.states)
+    if (other.name != s.name && other.move.count(s.name)) return true;
+  return false;
+}
+
+}  // namespace
+
+void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, bool full) {
+  const Value& v = plan_.value(s.name);
+  if (v.kind == Kind::Value) return;  // a product of the path
+  Expr body = full && s.body_full ? s.body_full : s.body;
+  if (!body) refuse("state " + s.name + " has no body");
+  const Expr factor = peel(s.op, &body);
+  const std::string type = type_text(s.type), none = identity_text(s.op, s.type);
+  const Place place = element_place();
+  if (read_by_moves(pass, s))
+    out_.line("const " + type + " " + v.id + "_before[2] = {" + v.id + "[0], " + v.id + "[1]};");
+  out_.open("");
+  out_.line(type + " part[4] = {" + none + ", " + none + ", " + none + ", " + none + "};");
+  open_elements(full);
+  Block block(plan_, place);
+  block.expect({body});
+  std::string term = block.value(body);
+  block.print(out_);
+  if (!full) term = "ok ? " + term + " : (" + type + ")" + none;
+  out_.line("const " + type + " term = " + term + ";");
+  out_.line("part[i & 3] = " + combine_text(s.op, "part[i & 3]", "term") + ";");
+  out_.close();
+  out_.line("#pragma unroll");
+  out_.open("for (int r = 0; r < 2; ++r)");
+  out_.line(type + " x = " + combine_text(s.op, "part[2 * r]", "part[2 * r + 1]") + ";");
+  if (is_reduced(pass, s)) out_.line("x = " + std::string(quad_text(s.op)) + "(x);");
+  if (factor) out_.line("x = x * " + constant_text(factor) + ";");
+  const std::string alive = alive_text(plan_, pass, s);
+  out_.line((alive.empty() ? "" : "if (" + alive + ") ") + v.id + "[r] = " +
+            combine_text(s.op, v.id + "[r]", "x") + ";");
+  out_.close();
+  out_.close();
+}
+
+void FragmentText::print_step(const tile::Pass& pass, bool full) {
+  auto made = [&](const std::string& name) {
+    for (const tile::Contraction& c : pass.contractions)
+      if (c.value == name) return true;
+    return false;
+  };
+  auto list = [&](const std::vector<tile::Statement>& statements) {
+    for (const tile::Statement& s : statements) {
+      if (made(s.name) || plan_.operand_of.count(s.name)) continue;
+      std::string alive;
+      bool operand = false;
+      for (const tile::State& state : pass.states) {
+        if (!state.contraction || state.contraction->a != s.name) continue;
+        operand = true;  // exp(-inf) is 0 of itself
+        if (s.body->op != Op::Exp) alive = alive_text(plan_, pass, state);
+      }
+      statement(s, full, operand, alive);
+    }
+  };
+  list(full ? pass.before_full : pass.before);
+  for (const tile::State& s : pass.states)
+    if (s.references.empty()) absorb(pass, s, full);
+  move_in_step(pass);
+  list(full ? pass.after_full : pass.after);
+  for (const tile::State& s : pass.states)
+    if (!s.references.empty()) absorb(pass, s, full);
+}
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,71 @@
+// The text of a kernel in fragments, but for where operands come from and how products are issued:
+// that is what the paths (tensor_core.cpp, hopper.cpp) differ in.
+#pragma once
+#include <functional>
+#include <set>
+
+#include "codegen/cuda/text.h"
+
+namespace flashlight::codegen::cuda {
+
+class FragmentText {
+ public:
+  FragmentText(const Plan& plan, Writer& out) : plan_(plan), out_(out) {}
+
+  // ---- fragment_unit.cpp: what surrounds the loops
+  /// Pointers, strides and sizes out of the parameter block.
+  void print_arguments();
+  /// Grid axes, row_lo, row_hi, row[], row_ok[] of the unit of work in `unit`.
+  void print_unit(const std::string& first_row);
+  void print_prologue();
+  void print_epilogue();
+  Expr units() const;
+
+  // ---- fragment_pass.cpp: the parts of a pass, in the order in which they are printed
+  void print_range(const tile::Pass& pass);  // lo, hi, full_lo, full_hi
+  void print_states(const tile::Pass& pass);
+  /// Values that no step changes get a name; call once before the loop of the pass.
+  void print_hoisted(const tile::Pass& pass);
+  /// From the score fragments on to the weights; `full`: no mask is needed in this tile. Needs
+  /// `col0`, the thread's first column, and `lo_tile`.
+  void print_step(const tile::Pass& pass, bool full);
+  void print_finals(const tile::Pass& pass);
+  /// Bool text: a row of this thread asks for the whole loop. Empty: never.
+  std::string certificate(const tile::Pass& pass);
+  void declare_fragments(const tile::Pass& pass);
+
+  Place uniform_place() const;
+  Place row_place() const;
+  /// With `col` for the loop axis.
+  Place element_place() const;
+  /// With `v` for the flattened columns.
+  Place value_place(const std::vector<Expr>& columns) const;
+
+ private:
+  using Targets = std::map<std::string, Expr>;  // reference -> where it goes
+
+  void statement(const tile::Statement& s, bool full, bool zero_outside,
+                 const std::string& alive = "");
+  void absorb(const tile::Pass& pass, const tile::State& s, bool full);
+  void open_elements(bool full);
+  void move_in_step(const tile::Pass& pass);
+  void print_targets(const tile::Pass& pass, const Targets& targets, const Place& place);
+  void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop);
+  void accept_targets(const tile::Pass& pass, const Targets& targets);
+  void store(const ir::Store& o);
+  void print_rows(const std::string& id, ir::Type type, Expr body);
+  bool is_reduced(const tile::Pass& pass, const tile::State& s) const;
+  bool tracks(const tile::Pass& pass, const ir::StreamReference& r) const;
+  bool lazy(const tile::Pass& pass) const;
+  bool invariant(const tile::Pass& pass, Expr e) const;
+
+  const Plan& plan_;
+  Writer& out_;
+  std::unordered_map<Expr, std::string> uniform_known_, row_known_;
+  int hoisted_ = 0;
+};
+
+/// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.
+Expr unset(const ir::StreamReference& r);
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,221 @@
+#include <algorithm>
+
+#include "codegen/cuda/fragment_text.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+void FragmentText::print_arguments() {
+  size_t word = 0;
+  std::vector<const Tensor*> tensors(plan_.tensors.size());
+  for (const auto& [name, t] : plan_.tensors) tensors[static_cast<size_t>(t.index)] = &t;
+  const size_t inputs = plan_.kernel.inputs.size();
+  for (const Tensor* t : tensors) {
+    const std::string type =
+        std::string(static_cast<size_t>(t->index) < inputs ? "const " : "") + memory_text(t->dtype);
+    out_.line(type + "* const " + t->id + " = (" + type + "*)p.words[" + std::to_string(word++) + "];");
+  }
+  for (const Tensor* t : tensors)
+    for (size_t d = 0; d < t->shape.size(); ++d, ++word)
+      if (t->strides[d].size() > 1)
+        out_.line("const i64 " + t->strides[d] + " = (i64)p.words[" + std::to_string(word) + "];");
+  for (const SymbolInfo& s : plan_.kernel.symbols)
+    out_.line("const int " + plan_.sizes.at(s.name) + " = (int)p.words[" + std::to_string(word++) + "];");
+}
+
+Expr FragmentText::units() const {
+  const Expr tile = constant(int64_t{16} * plan_.warps), one = constant(int64_t{1});
+  Expr n = binary(Op::FloorDiv, plan_.rows->extent() + tile - one, tile);
+  for (Expr a : plan_.kernel.grid) n = n * a->extent();
+  return n;
+}
+
+Place FragmentText::uniform_place() const {
+  Place p;
+  for (const auto& [axis, id] : plan_.grid) p.axes[axis] = id;
+  for (Expr a : plan_.kernel.whole)
+    if (is_const(a->extent(), 1)) p.axes[a] = "0";
+  p.values[plan_.rows->name() + ".lo"] = "row_lo";
+  p.values[plan_.rows->name() + ".hi"] = "row_hi";
+  p.known = uniform_known_;
+  return p;
+}
+
+Place FragmentText::row_place() const {
+  Place p = uniform_place();
+  p.axes[plan_.rows] = "row[r]";
+  for (const auto& [name, v] : plan_.values)
+    if (v.kind == Kind::Row) p.values[name] = v.id + "[r]";
+  for (const auto& [e, text] : row_known_) p.known[e] = text;
+  return p;
+}
+
+Place FragmentText::element_place() const {
+  Place p = row_place();
+  p.axes[plan_.loop] = "col";
+  for (const auto& [name, v] : plan_.values)
+    if (v.kind == Kind::Element) p.values[name] = v.id + "[i]";
+  return p;
+}
+
+Place FragmentText::value_place(const std::vector<Expr>& columns) const {
+  Place p = row_place();
+  int64_t step = 1;
+  for (size_t k = columns.size(); k-- > 0;) {
+    const int64_t extent = extent_of(columns[k]);
+    std::string at = step == 1 ? "v" : "v / " + std::to_string(step);
+    if (k > 0) at = "(" + at + ") % " + std::to_string(extent);
+    if (columns.size() > 1) at = "min_(" + at + ", " + std::to_string(extent - 1) + ")";
+    p.axes[columns[k]] = "(" + at + ")";
+    step *= extent;
+  }
+  for (const auto& [name, v] : plan_.values)
+    if (v.kind == Kind::Value && v.columns == columns) p.values[name] = v.id + "[i]";
+  return p;
+}
+
+// Row tiles of one grid point follow each other, so that they share loop operands in the cache;
+// the longest first where the end of the loop grows with the row.
+void FragmentText::print_unit(const std::string& first_row) {
+  const Place place = uniform_place();
+  Block block(plan_, place);
+  const std::string tile = std::to_string(16 * plan_.warps);
+  out_.line("const int rows_end = " + block.value(plan_.rows->extent()) + ";");
+  out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
+  out_.line("const int row_tiles = (rows_end + " + tile + " - 1) / " + tile + ";");
+  bool grows = false;
+  for (const tile::Pass& p : plan_.kernel.passes)
+    for (Expr s : symbols_of(p.live.hi)) grows |= s->name() == plan_.rows->name() + ".hi";
+  out_.line(std::string("const int row_lo = (") + (grows ? "row_tiles - 1 - " : "") +
+            "(int)(unit % row_tiles)) * " + tile + ";");
+  out_.line("const int row_hi = min_(row_lo + " + tile + ", rows_end);");
+  std::string rest = "unit / row_tiles";
+  for (size_t k = plan_.kernel.grid.size(); k-- > 0;) {
+    const Expr a = plan_.kernel.grid[k];
+    const std::string left = "rest" + std::to_string(k);
+    out_.line("const i64 " + left + " = " + rest + ";");
+    const std::string extent = block.value(a->extent());
+    out_.line("const int " + plan_.grid.at(a) + " = (int)(" + left + " % " + extent + ");");
+    rest = left + " / " + extent;
+  }
+  out_.line("const int first = row_lo + " + first_row + ";");
+  out_.line("const int row[2] = {min_(first, rows_end - 1), min_(first + 8, rows_end - 1)};");
+  out_.line("const bool row_ok[2] = {first < rows_end, first + 8 < rows_end};");
+  out_.line("(void)row, (void)row_ok;");
+}
+
+void FragmentText::print_rows(const std::string& id, Type type, Expr body) {
+  const Place place = row_place();
+  Block block(plan_, place);
+  block.expect({body});
+  out_.line("#pragma unroll");
+  out_.open("for (int r = 0; r < 2; ++r)");
+  const std::string text = block.value(body);
+  block.print(out_);
+  out_.line(id + "[r] = (" + std::string(type_text(type)) + ")(" + text + ");");
+  out_.close();
+}
+
+/// Values per row, before the loops.
+void FragmentText::print_prologue() {
+  for (const tile::Statement& s : plan_.kernel.prologue) {
+    if (plan_.operand_of.count(s.name)) continue;
+    if (plan_.value(s.name).kind != Kind::Row) refuse(s.name + " is no row");
+    out_.line(std::string(type_text(s.type)) + " " + plan_.value(s.name).id + "[2];");
+    statement(s, true, false);
+  }
+}
+
+void FragmentText::print_epilogue() {
+  for (const tile::Statement& s : plan_.kernel.epilogue) {
+    const Value& v = plan_.value(s.name);
+    if (s.op != Reduce::None) refuse("epilogue value " + s.name + " is a reduction");
+    if (v.kind == Kind::Row) {
+      out_.line(std::string(type_text(s.type)) + " " + v.id + "[2];");
+      print_rows(v.id, s.type, s.body);
+    } else {
+      const Place place = value_place(v.columns);
+      Block block(plan_, place);
+      block.expect({s.body});
+      out_.line(std::string(type_text(s.type)) + " " + v.id + "[" + std::to_string(v.padded / 2) + "];");
+      out_.line("#pragma unroll");
+      out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
+      out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
+      out_.line("(void)r, (void)v;");
+      const std::string text = block.value(s.body);
+      block.print(out_);
+      out_.line(v.id + "[i] = " + text + ";");
+      out_.close();
+    }
+  }
+  for (const Store& o : plan_.kernel.outputs) store(o);
+}
+
+void FragmentText::store(const Store& o) {
+  std::vector<Expr> columns;
+  for (const std::string& name : names_loaded(o.body))
+    if (const auto v = plan_.values.find(name); v != plan_.values.end())
+      if (v->second.kind == Kind::Value) columns = v->second.columns;
+  if (columns.empty())
+    for (Expr a : o.axes)
+      if (a != plan_.rows && !plan_.grid.count(a) && !is_const(a->extent(), 1)) columns.push_back(a);
+  for (Expr a : o.axes)
+    if (a != plan_.rows && !plan_.grid.count(a) && !is_const(a->extent(), 1) && !contains(columns, a))
+      refuse("output " + o.name + " has the axis " + a->name());
+  const Tensor& tensor = plan_.tensors.at(o.name);
+  int64_t extent = 1;
+  for (Expr a : columns) extent *= extent_of(a);
+  const Place place = columns.empty() ? row_place() : value_place(columns);
+  out_.open("");
+  if (columns.empty()) {
+    Block block(plan_, place);
+    block.expect({o.body});
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+    const std::string text = block.value(o.body), at = block.address(tensor, o.index);
+    block.print(out_);
+    out_.line("if (row_ok[r] && t == 0) write(" + at + ", " + text + ");");
+    out_.close();
+    out_.close();
+    return;
+  }
+  const std::string count = std::to_string(round_up(extent, 16) / 2);
+  out_.open("const auto element = [&](const int i)");
+  Block block(plan_, place);
+  block.expect({o.body});
+  out_.line("const int r = (i >> 1) & 1, v = min_(8 * (i >> 2) + 2 * t + (i & 1), " +
+            std::to_string(extent - 1) + ");");
+  out_.line("(void)r, (void)v;");
+  const std::string text = block.value(o.body);
+  block.print(out_);
+  out_.line("return " + text + ";");
+  out_.close(";");
+  // Two neighbours in one store where they are neighbours in memory.
+  const auto last = affine(o.index.back());
+  const bool pairs = columns.size() == 1 && extent % 2 == 0 && tensor.aligned &&
+                     tensor.strides.back() == "1" && last && dtype_size(o.dtype) <= 4 &&
+                     is_float(compute_type(o.dtype)) &&
+                     is_const(last->coefficient(columns[0]), 1) &&
+                     std::all_of(last->coefficients.begin(), last->coefficients.end(),
+                                 [&](const auto& c) {
+                                   return c.first == columns[0] ||
+                                          (is_const(c.second) && int_const(c.second) % 2 == 0);
+                                 }) &&
+                     is_const(last->rest) && int_const(last->rest) % 2 == 0;
+  Block index(plan_, place);
+  out_.line("#pragma unroll");
+  out_.open("for (int i = 0; i < " + count + "; i += " + (pairs ? "2" : "1") + ")");
+  out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
+  const std::string at = index.address(tensor, o.index);
+  index.print(out_);
+  out_.line("if (row_ok[r] && v < " + std::to_string(extent) + ") " +
+            (pairs ? "write2(" + at + ", element(i), element(i + 1));" : "write(" + at + ", element(i));"));
+  out_.close();
+  out_.close();
+}
+
+}  // namespace flashlight::codegen::cuda

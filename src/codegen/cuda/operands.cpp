@@ -1,0 +1,91 @@
+#include "codegen/cuda/operands.h"
+
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+namespace {
+
+/// Neighbours in memory are neighbours along the rows: threads are dealt along them.
+bool rows_are_contiguous(const Plan& plan, const Operand& o) {
+  if (o.body->op != Op::Load) return false;
+  const auto t = plan.tensors.find(o.body->name());
+  if (t == plan.tensors.end()) return false;
+  for (size_t d = 0; d < o.body->args.size(); ++d)
+    if (t->second.strides[d] == "1") return uses(o.body->args[d], o.row);
+  return false;
+}
+
+void bind_columns(Place* place, const Operand& o, const std::string& x) {
+  int64_t step = 1;
+  for (size_t k = o.columns.size(); k-- > 0;) {
+    const int64_t extent = extent_of(o.columns[k]);
+    std::string at = step == 1 ? x : x + " / " + std::to_string(step);
+    if (k > 0) at = "(" + at + ") % " + std::to_string(extent);
+    place->axes[o.columns[k]] = "(" + at + ")";
+    step *= extent;
+  }
+}
+
+}  // namespace
+
+void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& given,
+                const std::string& first, const std::string& end, int64_t count,
+                const Location& to, const std::string& thread, int threads) {
+  const int bytes = math_bytes(o.math);
+  const std::string step = std::to_string(threads);
+  Place place = given;
+  place.axes[o.row] = "at";
+  auto loop = [&](int64_t per_row) {
+    out.line("#pragma unroll");
+    const int64_t total = count * per_row;
+    out.open("for (int c = " + thread + "; c < " + std::to_string(total) + "; c += " + step + ")");
+  };
+  auto row = [&] {
+    out.line("const bool there = " + first + " + y < " + end + ";");
+    out.line("const int at = there ? " + first + " + y : 0;");
+  };
+  if (o.copied) {
+    const int64_t piece = 16 / bytes, pieces = o.padded / piece;
+    loop(pieces);
+    out.line("const int y = c / " + std::to_string(pieces) + ", x = c % " + std::to_string(pieces) +
+             " * " + std::to_string(piece) + ";");
+    row();
+    place.axes[o.columns[0]] = o.extent == o.padded ? "x" : "min_(x, " + std::to_string(o.extent - 1) + ")";
+    Block block(plan, place);
+    const std::string from = block.address(*o.copied, o.body->args);
+    block.print(out);
+    std::string size = "there ? 16 : 0";
+    if (o.extent != o.padded)
+      size = "there ? max_(0, min_(16, (" + std::to_string(o.extent) + " - x) * " +
+             std::to_string(bytes) + ")) : 0";
+    out.line("cp_async16(" + to.base + " + y * " + std::to_string(to.pitch) + " + x * " +
+             std::to_string(bytes) + ", " + from + ", " + size + ");");
+    out.close();
+    return;
+  }
+  loop(o.padded);
+  const std::string n = std::to_string(o.padded), rows = std::to_string(count);
+  if (rows_are_contiguous(plan, o))
+    out.line("const int y = c % " + rows + ", x = c / " + rows + ";");
+  else
+    out.line("const int y = c / " + n + ", x = c % " + n + ";");
+  row();
+  bind_columns(&place, o, "x");
+  out.line("float value = 0.f;");
+  out.open("if (there && x < " + std::to_string(o.extent) + ")");
+  Block block(plan, place);
+  block.expect({o.body});
+  const std::string value = block.value(o.body);
+  block.print(out);
+  out.line("value = " + value + ";");
+  out.close();
+  out.line("put<" + std::string(math_text(o.math)) + ">(" + to.base + " + y * " +
+           std::to_string(to.pitch) + " + x * " + std::to_string(bytes) + ", value);");
+  out.close();
+}
+
+}  // namespace flashlight::codegen::cuda

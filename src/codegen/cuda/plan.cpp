@@ -1,0 +1,284 @@
+#include "codegen/cuda/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+#include "support/error.h"
+#include "tile/expand.h"
+
+namespace flashlight::codegen::cuda {
+namespace {
+
+using namespace ir;
+
+/// Division by a constant is a product on a GPU; within 1 ulp, exact for powers of two.
+Expr cheaper(Expr e) {
+  if (!e) return e;
+  return transform(e, [](Expr x) {
+    if (x->op != Op::Div || x->type != Type::F32 || !is_const(x->args[1])) return x;
+    const double d = const_value(x->args[1]);
+    if (!(std::fabs(d) > 1e-30 && std::fabs(d) < 1e30)) return x;
+    return x->args[0] * constant(static_cast<double>(static_cast<float>(1 / d)), x->type);
+  });
+}
+
+/// Instructions per element, roughly.
+int cost(Expr e) {
+  int sum = 0;
+  visit(e, [&](Expr x) {
+    if (x->op == Op::Load || !is_float(x->type) || is_const(x)) return;
+    sum += x->op == Op::Symbol || x->op == Op::Cast ? 0 : x->args.size() == 1 && x->op != Op::Neg ? 4 : 1;
+  });
+  return sum;
+}
+
+void simplify_bodies(tile::Kernel& k) {
+  auto list = [](std::vector<tile::Statement>& statements) {
+    for (tile::Statement& s : statements) s.body = cheaper(s.body);
+  };
+  list(k.packs), list(k.prologue), list(k.epilogue);
+  for (tile::Pass& p : k.passes) {
+    list(p.before), list(p.after), list(p.before_full), list(p.after_full);
+    for (tile::State& s : p.states) s.body = cheaper(s.body), s.body_full = cheaper(s.body_full);
+    for (auto& f : p.finals) f.body = cheaper(f.body);
+  }
+  for (Store& o : k.outputs) o.body = cheaper(o.body);
+}
+
+/// A product and a sum are made again where they are used rather than kept: registers are few.
+void inline_cheap(tile::Kernel& k) {
+  constexpr int kCheap = 2;
+  for (tile::Pass& p : k.passes) {
+    auto is_operand = [&](const std::string& name) {
+      for (const tile::State& s : p.states)
+        if (s.contraction && s.contraction->a == name) return true;
+      for (const tile::Contraction& c : p.contractions)
+        if (c.value == name || c.a == name) return true;
+      return false;
+    };
+    for (auto* list : {&p.before, &p.after, &p.before_full, &p.after_full})
+      for (tile::Statement& s : *list)
+        if (s.op == Reduce::None && !is_operand(s.name) && s.storage == tile::Storage::Scratch &&
+            cost(s.body) <= kCheap)
+          s.storage = tile::Storage::Inline;
+  }
+}
+
+}  // namespace
+
+const char* math_text(Math math) {
+  switch (math) {
+    case Math::Bf16: return "Bf16";
+    case Math::F16: return "F16";
+    case Math::Tf32: return "Tf32";
+    default: return "float";
+  }
+}
+
+int math_bytes(Math math) { return math == Math::Bf16 || math == Math::F16 ? 2 : 4; }
+
+void refuse(const std::string& why) { throw Refused("tensor_core", why); }
+
+bool contains(const std::vector<Expr>& list, Expr e) {
+  return std::find(list.begin(), list.end(), e) != list.end();
+}
+
+int64_t extent_of(Expr axis) {
+  if (!is_const(axis->extent())) refuse("axis " + axis->name() + " has no constant extent");
+  return int_const(axis->extent());
+}
+
+Plan::Plan(const tile::Kernel& given)
+    : kernel(given),
+      names({"p", "smem", "shared", "warp", "lane", "g", "t", "i", "r", "h", "row", "col", "tile",
+             "unit", "stage", "valid", "full", "lo", "hi"}) {
+  if (kernel.compute == Type::F64) refuse("it computes in float64");
+  if (kernel.tiled.size() != 1) refuse("no axis of it is cut in row tiles");
+  simplify_bodies(kernel);
+  inline_cheap(kernel);
+  kernel = tile::without_inline(kernel);
+  rows = kernel.tiled[0], loop = kernel.loop;
+  for (Expr a : kernel.grid) grid[a] = names.fresh(a->name());
+  n = static_cast<int>(kernel.schedule.loop_tile);
+  warps = kernel.schedule.warps, stages = kernel.schedule.stages;
+  plan_memory();
+  plan_operands();
+  plan_values();
+}
+
+void Plan::plan_memory() {
+  for (const SymbolInfo& s : kernel.symbols) sizes[s.name] = names.fresh(s.name);
+  auto add = [&](const std::string& name, DType dtype, const std::vector<Expr>& shape) {
+    Tensor t;
+    t.id = names.fresh(name), t.dtype = dtype, t.shape = shape;
+    t.index = static_cast<int>(tensors.size());
+    t.aligned = kernel.specialization.aligned.count(name) > 0;
+    const auto classes = kernel.specialization.strides.find(name);
+    for (size_t d = 0; d < shape.size(); ++d) {
+      const auto c = classes == kernel.specialization.strides.end() ? tile::StrideClass::Any
+                                                                    : classes->second.at(d);
+      t.strides.push_back(c == tile::StrideClass::One    ? "1"
+                          : c == tile::StrideClass::Zero ? "0"
+                                                         : t.id + "_s" + std::to_string(d));
+    }
+    tensors[name] = t;
+  };
+  for (const Input& i : kernel.inputs) add(i.name, i.dtype, i.shape);
+  for (const Store& o : kernel.outputs) add(o.name, o.dtype, o.shape);
+  bool low = false;
+  for (const Input& i : kernel.inputs) low |= i.dtype == DType::BF16 || i.dtype == DType::F16;
+  precise = !low;
+}
+
+const tile::Statement* Plan::find(const std::string& name) const {
+  for (auto* list : {&kernel.packs, &kernel.prologue})
+    for (const tile::Statement& s : *list)
+      if (s.name == name) return &s;
+  for (const tile::Pass& p : kernel.passes)
+    for (auto* list : {&p.before, &p.after})
+      for (const tile::Statement& s : *list)
+        if (s.name == name) return &s;
+  return nullptr;
+}
+
+/// The widest type that both sides were rounded to anyway.
+Math Plan::math_of(Expr a, Expr b) const {
+  bool bf16 = false, f16 = false, f32 = false;
+  auto look = [&](Expr e) {
+    visit(e, [&](Expr x) {
+      if (x->op != Op::Load || !is_float(x->type)) return;
+      const auto t = tensors.find(x->name());
+      if (t == tensors.end()) return;
+      bf16 |= t->second.dtype == DType::BF16;
+      f16 |= t->second.dtype == DType::F16;
+      f32 |= t->second.dtype == DType::F32;
+    });
+  };
+  if (a) look(a);
+  look(b);
+  if (f32 || (bf16 && f16) || (!bf16 && !f16))
+    return kernel.specialization.tf32 ? Math::Tf32 : Math::F32;
+  return bf16 ? Math::Bf16 : Math::F16;
+}
+
+void Plan::plan_operands() {
+  for (const tile::Pass& p : kernel.passes) {
+    for (const tile::Contraction& c : p.contractions) contraction(c, false);
+    for (const tile::State& s : p.states)
+      if (s.contraction) contraction(*s.contraction, true);
+  }
+  if (!kernel.prologue_contractions.empty()) refuse("a product before the loop");
+}
+
+void Plan::contraction(const tile::Contraction& c, bool of_state) {
+  const bool product = c.op == Reduce::Sum && c.combine->op == Op::Mul &&
+                       symbols_of(c.combine).size() == 2;
+  if (!product) refuse(c.value + " is no sum of products");
+  if (!c.batch.empty()) refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
+  if (c.m.size() != 1 || c.m[0] != rows) refuse(c.value + " has no row axis");
+  const tile::Statement* b = find(c.b);
+  FLASHLIGHT_CHECK(b, "no operand " + c.b);
+  if (of_state) {
+    if (uses(b->body, rows)) refuse("values of " + c.value + " change with the row");
+    return add_operand(*b, loop, math_of(Expr(), b->body));
+  }
+  const tile::Statement* a = find(c.a);
+  FLASHLIGHT_CHECK(a, "no operand " + c.a);
+  const Math math = math_of(a->body, b->body);
+  add_operand(*a, rows, math), add_operand(*b, loop, math);
+}
+
+void Plan::add_operand(const tile::Statement& s, Expr row, Math math) {
+  const auto known = operand_of.find(s.name);
+  if (known != operand_of.end()) {
+    if (operands[static_cast<size_t>(known->second)].math != math) refuse("mixed types of " + s.name);
+    return;
+  }
+  if (s.op != Reduce::None) refuse("operand " + s.name + " is a reduction");
+  Operand o;
+  o.id = names.fresh(s.name), o.row = row, o.body = s.body, o.math = math;
+  for (Expr a : s.axes)
+    if (a != row) o.columns.push_back(a);
+  for (Expr a : o.columns) o.extent *= extent_of(a);
+  o.padded = round_up(o.extent, 16);
+  if (copies(o, &o.copied) == false) o.copied = nullptr;
+  operand_of[s.name] = static_cast<int>(operands.size());
+  operands.push_back(o);
+}
+
+/// One load of memory whose last index is the column: pieces of 16 bytes are aligned.
+bool Plan::copies(const Operand& o, const Tensor** tensor) const {
+  const Expr b = o.body;
+  if (b->op != Op::Load || o.columns.size() != 1 || o.math == Math::Tf32) return false;
+  const auto t = tensors.find(b->name());
+  if (t == tensors.end() || !t->second.aligned || t->second.strides.back() != "1") return false;
+  const DType want = o.math == Math::Bf16  ? DType::BF16
+                     : o.math == Math::F16 ? DType::F16
+                                           : DType::F32;
+  if (t->second.dtype != want) return false;
+  const auto last = affine(b->args.back());
+  if (!last || !is_const(last->coefficient(o.columns[0]), 1)) return false;
+  const int64_t piece = 16 / math_bytes(o.math);
+  auto whole = [&](Expr e) { return is_const(e) && int_const(e) % piece == 0; };
+  for (const auto& [axis, c] : last->coefficients)
+    if (axis != o.columns[0] && !whole(c)) return false;
+  if (!whole(last->rest) || (uses(b->args.back(), o.row))) return false;
+  for (size_t d = 0; d + 1 < b->args.size(); ++d)
+    if (uses(b->args[d], o.columns[0])) return false;
+  *tensor = &t->second;
+  return true;
+}
+
+void Plan::add_value(const std::string& name, Type type, const std::vector<Expr>& axes) {
+  Value v;
+  v.type = type;
+  bool row = false, element = false;
+  int64_t extent = 1;
+  for (Expr a : axes) {
+    if (a == rows) row = true;
+    else if (a == loop) element = true;
+    else v.columns.push_back(a), extent *= extent_of(a);
+  }
+  (void)row;
+  if (element && !v.columns.empty()) refuse(name + " has three axes in a tile");
+  v.kind = element ? Kind::Element : v.columns.empty() ? Kind::Row : Kind::Value;
+  v.padded = round_up(extent, 16);
+  v.id = names.fresh(name);
+  values[name] = v;
+}
+
+void Plan::plan_values() {
+  auto list = [&](const std::vector<tile::Statement>& statements) {
+    for (const tile::Statement& s : statements)
+      if (!operand_of.count(s.name) && !values.count(s.name)) add_value(s.name, s.type, s.axes);
+  };
+  list(kernel.prologue);
+  for (const tile::Pass& p : kernel.passes) {
+    list(p.before), list(p.after), list(p.before_full), list(p.after_full);
+    for (const tile::State& s : p.states) {
+      add_value(s.name, s.type, s.axes);
+      if (values[s.name].kind == Kind::Value && (!s.contraction || s.type != Type::F32))
+        refuse("state " + s.name + " is no product");
+    }
+    for (const StreamReference& r : p.references) {
+      add_value(r.name, r.start->type, r.axes);
+      if (values[r.name].kind != Kind::Row) refuse("reference " + r.name + " is no row");
+    }
+    for (const auto& f : p.finals) add_value(f.name, f.body->type, f.axes);
+  }
+  list(kernel.epilogue);
+}
+
+const Operand& Plan::operand(const std::string& name) const {
+  return operands[static_cast<size_t>(operand_of.at(name))];
+}
+
+const Value& Plan::value(const std::string& name) const {
+  const auto it = values.find(name);
+  FLASHLIGHT_CHECK(it != values.end(), "no value " + name);
+  return it->second;
+}
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,103 @@
+// What the tensor-core paths know of a kernel before they print it: which values are fragments,
+// which are rows, what lies in shared memory.
+//
+// A warp owns 16 rows of the tiled axis, and of each product the fragment that the matrix
+// instructions define: lane = 4 g + t holds rows g and g + 8, columns 8 j + 2 t + {0, 1}; element i
+// of its array is row g + 8 * (i / 2 % 2), column 8 * (i / 4) + 2 t + i % 2.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/emitter.h"
+#include "tile/kernel.h"
+
+namespace flashlight::codegen::cuda {
+
+using ir::Expr;
+
+/// How products are computed, and what their operands are in shared memory.
+enum class Math : uint8_t { Bf16, F16, Tf32, F32 };
+const char* math_text(Math math);  // the element type in device code
+int math_bytes(Math math);
+
+struct Tensor {
+  std::string id;
+  ir::DType dtype;
+  std::vector<Expr> shape;
+  std::vector<std::string> strides;  // texts, per dimension
+  int index = 0;                     // inputs, then outputs
+  bool aligned = false;
+};
+
+/// A matrix in shared memory: one row per element of `row`, columns the flattened `columns`.
+struct Operand {
+  std::string id;
+  Expr row;                   // the tiled axis (made once per unit) or the loop axis (per tile)
+  std::vector<Expr> columns;  // constant extents, the last one fastest
+  Expr body;                  // the element, over row, columns and grid axes
+  int64_t extent = 1;         // columns
+  int64_t padded = 16;        // columns with room: zeros
+  Math math = Math::Bf16;
+  const Tensor* copied = nullptr;  // rows lie there as needed, in pieces of 16 bytes
+};
+
+/// What a tile value is to a thread.
+enum class Kind : uint8_t {
+  Row,      // a value for each of its two rows
+  Element,  // a fragment over rows and the loop tile
+  Value,    // a fragment over rows and the flattened value axes
+};
+
+struct Value {
+  Kind kind = Kind::Row;
+  ir::Type type = ir::Type::F32;
+  std::vector<Expr> columns;  // Kind::Value: axes, the last one fastest
+  int64_t padded = 0;
+  std::string id;
+};
+
+class Plan {
+ public:
+  /// Throws Refused where the kernel does not have the form, with what stands against it.
+  explicit Plan(const tile::Kernel& kernel);
+  Plan(const Plan&) = delete;
+
+  tile::Kernel kernel;  // inline statements put in place, bodies as GPUs want them
+  Expr rows, loop;
+  std::map<std::string, Tensor> tensors;
+  std::map<Expr, std::string> grid;          // axis -> variable
+  std::map<std::string, std::string> sizes;  // symbol -> variable
+  std::vector<Operand> operands;
+  std::map<std::string, int> operand_of;  // contraction operand -> index
+  std::map<std::string, Value> values;    // statements, states, references, finals
+  bool precise = false;                   // float32 data: no approximate functions
+  Names names;
+  int n = 64, warps = 4, stages = 2;
+
+  const Operand& operand(const std::string& name) const;
+  const Value& value(const std::string& name) const;
+  /// Text of an Int expression over sizes alone.
+  std::string size_text(Expr e) const;
+  bool is_loop_operand(const Operand& o) const { return o.row == loop; }
+  /// The elements that must be equal for two value fragments to be read side by side.
+  const Value* value_over(const std::vector<Expr>& axes) const;
+
+ private:
+  void plan_memory();
+  void plan_operands();
+  void plan_values();
+  void add_operand(const tile::Statement& s, Expr row, Math math);
+  void add_value(const std::string& name, ir::Type type, const std::vector<Expr>& axes);
+  void contraction(const tile::Contraction& c, bool of_state);
+  Math math_of(Expr a, Expr b) const;
+  bool copies(const Operand& o, const Tensor** tensor) const;
+  const tile::Statement* find(const std::string& name) const;
+};
+
+[[noreturn]] void refuse(const std::string& why);
+bool contains(const std::vector<Expr>& list, Expr e);
+int64_t extent_of(Expr axis);  // constant
+inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,196 @@
+#include "codegen/cuda/text.h"
+
+#include <cmath>
+
+#include "ir/rewrite.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+const char* memory_text(DType type) {
+  switch (type) {
+    case DType::Bool: return "bool";
+    case DType::U8: return "u8";
+    case DType::I8: return "signed char";
+    case DType::I16: return "short";
+    case DType::I32: return "int";
+    case DType::I64: return "i64";
+    case DType::F16: return "F16";
+    case DType::BF16: return "Bf16";
+    case DType::F32: return "float";
+    default: return "double";
+  }
+}
+
+const char* type_text(Type type) {
+  return type == Type::Bool ? "bool" : type == Type::Int ? "i64" : "float";
+}
+
+std::string constant_text(Expr e) {
+  if (e->type == Type::Bool) return int_const(e) ? "true" : "false";
+  if (e->type == Type::Int) {
+    const int64_t v = int_const(e);
+    if (v > INT32_MIN && v <= INT32_MAX) return v < 0 ? "(" + std::to_string(v) + ")" : std::to_string(v);
+    if (v == INT64_MIN) return "(-9223372036854775807ll - 1)";
+    return "(" + std::to_string(v) + "ll)";
+  }
+  const double v = const_value(e);
+  if (std::isnan(v)) return "__int_as_float(0x7fffffff)";
+  const bool infinite = std::isinf(v) || std::isinf(static_cast<float>(v));
+  if (infinite) return v < 0 ? "(-infinity())" : "infinity()";
+  const std::string text = real_literal(v, true);
+  return v < 0 || std::signbit(v) ? "(" + text + ")" : text;
+}
+
+std::string identity_text(Reduce op, Type type) {
+  return constant_text(reduce_identity(op, type == Type::F64 ? Type::F32 : type));
+}
+
+std::string combine_text(Reduce op, const std::string& a, const std::string& b) {
+  switch (op) {
+    case Reduce::Sum: return a + " + " + b;
+    case Reduce::Prod: return a + " * " + b;
+    case Reduce::Max: return "max_(" + a + ", " + b + ")";
+    case Reduce::Min: return "min_(" + a + ", " + b + ")";
+    case Reduce::Any: return a + " | " + b;
+    default: return a + " & " + b;
+  }
+}
+
+const char* quad_text(Reduce op) {
+  switch (op) {
+    case Reduce::Sum: return "quad_sum";
+    case Reduce::Prod: return "quad_prod";
+    case Reduce::Max: return "quad_max";
+    case Reduce::Min: return "quad_min";
+    case Reduce::Any: return "quad_any";
+    default: return "quad_all";
+  }
+}
+
+void Block::expect(const std::vector<Expr>& roots) {
+  for (const auto& [e, n] : count_uses(roots)) uses_[e] += n;
+}
+
+std::string Block::value(Expr e) {
+  if (const auto it = place_.known.find(e); it != place_.known.end()) return it->second;
+  if (const auto it = named_.find(e); it != named_.end()) return it->second;
+  const std::string text = compute(e);
+  const auto uses = uses_.find(e);
+  const bool leaf = e->args.empty() || e->op == Op::Axis;
+  // A name made inside a branch of a Where would be computed outside of it: harmless, as loads
+  // there have their indices clamped.
+  if (leaf || uses == uses_.end() || uses->second < 2 || text.size() < 8) return text;
+  const std::string name = "x" + std::to_string(next_++);
+  lines_.push_back("const auto " + name + " = " + text + ";");
+  return named_[e] = name;
+}
+
+std::string Block::compute(Expr e) {
+  switch (e->op) {
+    case Op::Const: return constant_text(e);
+    case Op::Axis: {
+      const auto it = place_.axes.find(e);
+      FLASHLIGHT_CHECK(it != place_.axes.end(), "axis " + e->name() + " is not bound here");
+      return it->second;
+    }
+    case Op::Symbol: {
+      if (const auto it = place_.values.find(e->name()); it != place_.values.end()) return it->second;
+      const auto size = plan_.sizes.find(e->name());
+      FLASHLIGHT_CHECK(size != plan_.sizes.end(), "unknown symbol " + e->name());
+      return size->second;
+    }
+    case Op::Load: return load(e);
+    case Op::Where: {
+      const std::string c = value(e->args[0]);
+      conditional_++;
+      const std::string a = value(e->args[1]), b = value(e->args[2]);
+      conditional_--;
+      return "(" + c + " ? " + a + " : " + b + ")";
+    }
+    default: break;
+  }
+  std::vector<std::string> args;
+  for (Expr a : e->args) args.push_back(value(a));
+  return operation(e, args);
+}
+
+std::string Block::load(Expr e) {
+  if (const auto it = place_.values.find(e->name()); it != place_.values.end()) return it->second;
+  const auto t = plan_.tensors.find(e->name());
+  FLASHLIGHT_CHECK(t != plan_.tensors.end(), "value " + e->name() + " is not known here");
+  return "read(" + address(t->second, e->args) + ")";
+}
+
+std::string Block::address(const Tensor& tensor, const std::vector<Expr>& index) {
+  std::string text = tensor.id;
+  for (size_t d = 0; d < index.size(); ++d) {
+    if (tensor.strides[d] == "0" || is_const(index[d], 0)) continue;
+    std::string at = value(index[d]);
+    if (conditional_ > 0 || place_.guarded)
+      if (index[d]->op != Op::Axis)
+        at = "min_(max_(" + at + ", 0), " + value(tensor.shape[d]) + " - 1)";
+    text += tensor.strides[d] == "1" ? " + " + at : " + (i64)(" + at + ") * " + tensor.strides[d];
+  }
+  return text;
+}
+
+std::string Block::operation(Expr e, const std::vector<std::string>& a) {
+  const bool precise = plan_.precise;
+  auto infix = [&](const char* op) { return "(" + a[0] + " " + op + " " + a[1] + ")"; };
+  auto call = [&](const std::string& f) { return f + "(" + join(a, ", ") + ")"; };
+  const bool real = is_float(e->args[0]->type);
+  switch (e->op) {
+    case Op::Cast:
+      if (e->type == Type::Bool) return "(" + a[0] + " != 0)";
+      if (is_float(e->type)) return is_float(e->args[0]->type) ? a[0] : "(float)(" + a[0] + ")";
+      return real ? "(i64)(" + a[0] + ")" : "(int)(" + a[0] + ")";
+    case Op::Neg: return "(-" + a[0] + ")";
+    case Op::Abs: return call("abs_");
+    case Op::Sign: return real ? call("sign_") : "sign_((i64)(" + a[0] + "))";
+    case Op::Exp: return call(precise ? "expf" : "exp_fast");
+    case Op::Exp2: return call(precise ? "exp2f" : "exp2_fast");
+    case Op::Log: return call(precise ? "logf" : "log_fast");
+    case Op::Log2: return call(precise ? "log2f" : "log2_fast");
+    case Op::Tanh: return call(precise ? "tanhf" : "tanh_fast");
+    case Op::Sigmoid: return call(precise ? "sigmoid_precise" : "sigmoid_fast");
+    case Op::Expm1: return call("expm1f");
+    case Op::Log1p: return call("log1pf");
+    case Op::Sqrt: return call("sqrtf");
+    case Op::Rsqrt: return "(1.f / sqrtf(" + a[0] + "))";
+    case Op::Reciprocal: return precise ? "(1.f / " + a[0] + ")" : call("rcp_fast");
+    case Op::Sin: return call("sinf");
+    case Op::Cos: return call("cosf");
+    case Op::Erf: return call("erff");
+    case Op::Floor: return real ? call("floorf") : a[0];
+    case Op::Ceil: return real ? call("ceilf") : a[0];
+    case Op::Round: return real ? call("rintf") : a[0];
+    case Op::Trunc: return real ? call("truncf") : a[0];
+    case Op::IsNan: return real ? call("isnan_") : "false";
+    case Op::IsInf: return real ? call("isinf_") : "false";
+    case Op::Not: return "(!" + a[0] + ")";
+    case Op::Add: return infix("+");
+    case Op::Sub: return infix("-");
+    case Op::Mul: return real ? infix("*") : "((i64)(" + a[0] + ") * " + a[1] + ")";
+    case Op::Div: return precise ? infix("/") : call("div_fast");
+    case Op::FloorDiv: return call("floor_div");
+    case Op::Mod: return call("mod_");
+    case Op::Pow: return call("powf");
+    case Op::Max: return call("max_");
+    case Op::Min: return call("min_");
+    case Op::Eq: return infix("==");
+    case Op::Ne: return infix("!=");
+    case Op::Lt: return infix("<");
+    case Op::Le: return infix("<=");
+    case Op::Gt: return infix(">");
+    case Op::Ge: return infix(">=");
+    case Op::And: return infix("&&");
+    case Op::Or: return infix("||");
+    case Op::Xor: return infix("!=");
+    default: throw InternalError(std::string("no CUDA text for ") + op_text(e->op));
+  }
+}
+
+}  // namespace flashlight::codegen::cuda
