@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tile/kernel.h"
 
@@ -49,5 +50,13 @@ tile::Target gpu_target(int gpu);
 /// lower -> emit -> compile -> load. Throw Refused or CompileError.
 Variant make_cpu(const ir::Stream& stream, const tile::Specialization& spec);
 Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu);
+
+/// Why kernels cannot be made for this CUDA device, or cannot run there: no driver, a card that is
+/// too old, no NVRTC. Empty if they can.
+std::string gpu_problem(int gpu);
+/// The path and version of NVRTC. Throws CompileError that says where it was looked for.
+std::string nvrtc_text();
+/// Where NVRTC may lie beside the places where it usually does.
+void set_nvrtc_folders(const std::vector<std::string>& folders);
 
 }  // namespace flashlight::api

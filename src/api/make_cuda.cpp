@@ -36,7 +36,7 @@ Candidate make(const ir::Stream& stream, const tile::Schedule& schedule,
   Candidate out;
   out.kernel = tile::lower(stream, schedule, spec, target);
   if (debug_wants("passes")) debug_print("passes", "lowered\n" + tile::print(out.kernel));
-  out.source = codegen::cuda::emit(out.kernel);
+  out.source = codegen::cuda::emit(out.kernel, target);
   if (out.source.shared_bytes > device.shared_bytes)
     throw Refused(out.kernel.name, "needs more shared memory than " + device.name + " has");
   bool built = false;
@@ -50,6 +50,25 @@ Candidate make(const ir::Stream& stream, const tile::Schedule& schedule,
 
 }  // namespace
 
+std::string gpu_problem(int gpu) {
+  if (std::string problem = cuda::device_problem(gpu); !problem.empty()) return problem;
+  try {
+    cuda::find_nvrtc();
+  } catch (const CompileError& error) {
+    return error.message();
+  }
+  return "";
+}
+
+std::string nvrtc_text() {
+  const cuda::NvrtcFacts facts = cuda::find_nvrtc();
+  return facts.path + " " + std::to_string(facts.major) + "." + std::to_string(facts.minor);
+}
+
+void set_nvrtc_folders(const std::vector<std::string>& folders) {
+  cuda::set_nvrtc_folders(folders);
+}
+
 tile::Target gpu_target(int gpu) {
   const cuda::Device& device = cuda::device(gpu);
   tile::Target target;
@@ -60,7 +79,7 @@ tile::Target gpu_target(int gpu) {
 }
 
 Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu) {
-  if (const std::string problem = cuda::device_problem(gpu); !problem.empty())
+  if (const std::string problem = gpu_problem(gpu); !problem.empty())
     throw CompileError("GPU " + std::to_string(gpu) + ": " + problem);
   const cuda::Device& device = cuda::device(gpu);
   const tile::Target target = gpu_target(gpu);
