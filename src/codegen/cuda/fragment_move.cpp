@@ -125,7 +125,7 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   for (const auto& [s, terms] : moved) {
     const Value& v = plan_.value(s->name);
     if (v.kind != Kind::Row) continue;
-    out_.line("const " + std::string(type_text(s->type)) + " " + v.id + "_next = " +
+    out_.line("const " + std::string(value_type(s->type)) + " " + v.id + "_next = " +
               terms[0].factor + "[r] == 0.f && " + v.id + "[r] == " + identity_text(s->op, s->type) +
               " ? " + v.id + "[r] : " + sum(terms, "[r]") + ";");
     assign.push_back(v.id + "[r] = " + v.id + "_next;");
@@ -164,7 +164,7 @@ void FragmentText::move_in_step(const tile::Pass& pass) {
       if (!read || is_reduced(pass, s)) continue;
       const Value& v = plan_.value(s.name);
       if (v.kind != Kind::Row) refuse("a reference follows " + s.name);
-      out_.line(std::string(type_text(s.type)) + " " + v.id + "_all[2];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + "_all[2];");
       out_.line("#pragma unroll");
       out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_all[r] = " + quad_text(s.op) + "(" + v.id +
                 "[r]);");

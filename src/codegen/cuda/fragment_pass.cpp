@@ -167,7 +167,7 @@ void FragmentText::print_states(const tile::Pass& pass) {
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
     const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
-    out_.line(std::string(type_text(s.type)) + " " + v.id + "[" + std::to_string(n) + "];");
+    out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(n) + "];");
   }
   for (const StreamReference& r : pass.references) {
     const Value& v = plan_.value(r.name);
@@ -176,7 +176,7 @@ void FragmentText::print_states(const tile::Pass& pass) {
   for (const auto& f : pass.finals) {
     const Value& v = plan_.value(f.name);
     const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
-    out_.line(std::string(type_text(f.body->type)) + " " + v.id + "[" + std::to_string(n) + "];");
+    out_.line(std::string(value_type(f.body->type)) + " " + v.id + "[" + std::to_string(n) + "];");
   }
 }
 
@@ -227,7 +227,7 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
   const bool element = v.kind == Kind::Element;
   Place place = element ? element_place() : row_place();
   if (element) {
-    out_.line(std::string(type_text(s.type)) + " " + v.id + "[" + half(plan_.n) + "];");
+    out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + half(plan_.n) + "];");
     open_elements(full);
   } else {
     out_.line("#pragma unroll");
@@ -241,7 +241,7 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
     block.print(out_);
   } else {
     result = "sum";
-    out_.line(std::string(type_text(s.type)) + " sum = " + identity_text(s.op, s.type) + ";");
+    out_.line(std::string(value_type(s.type)) + " sum = " + identity_text(s.op, s.type) + ";");
     for (size_t k = 0; k < s.reduce_axes.size(); ++k) {
       const Expr a = s.reduce_axes[k];
       const std::string id = place.axes[a] = "k" + std::to_string(k);
@@ -291,7 +291,7 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, bool ful
   Expr body = full && s.body_full ? s.body_full : s.body;
   if (!body) refuse("state " + s.name + " has no body");
   const Expr factor = peel(s.op, &body);
-  const std::string type = type_text(s.type), none = identity_text(s.op, s.type);
+  const std::string type = value_type(s.type), none = identity_text(s.op, s.type);
   const Place place = element_place();
   if (read_by_moves(pass, s))
     out_.line("const " + type + " " + v.id + "_before[2] = {" + v.id + "[0], " + v.id + "[1]};");

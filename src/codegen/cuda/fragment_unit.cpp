@@ -116,7 +116,7 @@ void FragmentText::print_rows(const std::string& id, Type type, Expr body) {
   out_.open("for (int r = 0; r < 2; ++r)");
   const std::string text = block.value(body);
   block.print(out_);
-  out_.line(id + "[r] = (" + std::string(type_text(type)) + ")(" + text + ");");
+  out_.line(id + "[r] = (" + std::string(value_type(type)) + ")(" + text + ");");
   out_.close();
 }
 
@@ -125,7 +125,7 @@ void FragmentText::print_prologue() {
   for (const tile::Statement& s : plan_.kernel.prologue) {
     if (plan_.operand_of.count(s.name)) continue;
     if (plan_.value(s.name).kind != Kind::Row) refuse(s.name + " is no row");
-    out_.line(std::string(type_text(s.type)) + " " + plan_.value(s.name).id + "[2];");
+    out_.line(std::string(value_type(s.type)) + " " + plan_.value(s.name).id + "[2];");
     statement(s, true, false);
   }
 }
@@ -135,13 +135,13 @@ void FragmentText::print_epilogue() {
     const Value& v = plan_.value(s.name);
     if (s.op != Reduce::None) refuse("epilogue value " + s.name + " is a reduction");
     if (v.kind == Kind::Row) {
-      out_.line(std::string(type_text(s.type)) + " " + v.id + "[2];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + "[2];");
       print_rows(v.id, s.type, s.body);
     } else {
       const Place place = value_place(v.columns);
       Block block(plan_, place);
       block.expect({s.body});
-      out_.line(std::string(type_text(s.type)) + " " + v.id + "[" + std::to_string(v.padded / 2) + "];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(v.padded / 2) + "];");
       out_.line("#pragma unroll");
       out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
       out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");

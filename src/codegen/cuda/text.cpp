@@ -24,7 +24,7 @@ const char* memory_text(DType type) {
   }
 }
 
-const char* type_text(Type type) {
+const char* value_type(Type type) {
   return type == Type::Bool ? "bool" : type == Type::Int ? "i64" : "float";
 }
 

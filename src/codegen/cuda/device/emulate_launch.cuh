@@ -75,6 +75,8 @@ inline void reset_cta() {
     f.stack = make_stack(stacks->of(id), fiber_main);
     f.id = id, f.done = false, f.word = nullptr;
     f.copies.clear(), f.copy_groups.clear(), f.products.clear();
+    f.fenced = false;
+    for (Accumulator& a : f.saved) a.users = 0;
   }
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <sys/mman.h>
 
-#include <cstddef>
+#include <stddef.h>
 
 #if !defined(__x86_64__)
 #include <ucontext.h>

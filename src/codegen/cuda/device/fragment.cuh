@@ -10,16 +10,9 @@
 
 DEVICE int lane_id() { return (int)(threadIdx.x & 31); }
 
-template <class E>
-DEVICE void mma(float* d, const u32* a, u32 b0, u32 b1);
-template <>
-DEVICE void mma<Bf16>(float* d, const u32* a, u32 b0, u32 b1) {
-  mma_bf16(d, a, b0, b1);
-}
-template <>
-DEVICE void mma<F16>(float* d, const u32* a, u32 b0, u32 b1) {
-  mma_f16(d, a, b0, b1);
-}
+// The last argument only names the type of the operands.
+DEVICE void mma_as(float* d, const u32* a, u32 b0, u32 b1, Bf16) { mma_bf16(d, a, b0, b1); }
+DEVICE void mma_as(float* d, const u32* a, u32 b0, u32 b1, F16) { mma_f16(d, a, b0, b1); }
 
 // s = A B^T with A[16][K] and B[N][K]; rows lie Pitch bytes apart (an odd multiple of 16, so that
 // eight rows fall on different banks).
@@ -39,8 +32,8 @@ struct Scores {
       for (int j = 0; j < N / 16; ++j) {
         u32 y[4];
         ldmatrix4(y, b + j * 16 * PitchB + k * 32);
-        mma<E>(&s[8 * j], x, y[0], y[1]);
-        mma<E>(&s[8 * j + 4], x, y[2], y[3]);
+        mma_as(&s[8 * j], x, y[0], y[1], E());
+        mma_as(&s[8 * j + 4], x, y[2], y[3], E());
       }
     }
   }
@@ -61,8 +54,8 @@ struct Values {
       for (int j = 0; j < V / 16; ++j) {
         u32 y[4];
         ldmatrix4_trans(y, b + k * 16 * Pitch + j * 32);
-        mma<E>(&o[8 * j], x, y[0], y[1]);
-        mma<E>(&o[8 * j + 4], x, y[2], y[3]);
+        mma_as(&o[8 * j], x, y[0], y[1], E());
+        mma_as(&o[8 * j + 4], x, y[2], y[3], E());
       }
     }
   }
@@ -186,23 +179,13 @@ QUAD_REDUCTION(quad_any, or_)
 QUAD_REDUCTION(quad_all, and_)
 
 // One element of an operand in shared memory.
+DEVICE void put_as(u32 addr, float x, Bf16) { sts16(addr, to_bf16(x).bits); }
+DEVICE void put_as(u32 addr, float x, F16) { sts16(addr, to_f16(x).bits); }
+DEVICE void put_as(u32 addr, float x, Tf32) { sts32(addr, to_tf32(x)); }
+DEVICE void put_as(u32 addr, float x, float) { sts32(addr, __float_as_uint(x)); }
 template <class E>
-DEVICE void put(u32 addr, float x);
-template <>
-DEVICE void put<Bf16>(u32 addr, float x) {
-  sts16(addr, to_bf16(x).bits);
-}
-template <>
-DEVICE void put<F16>(u32 addr, float x) {
-  sts16(addr, to_f16(x).bits);
-}
-template <>
-DEVICE void put<Tf32>(u32 addr, float x) {
-  sts32(addr, to_tf32(x));
-}
-template <>
-DEVICE void put<float>(u32 addr, float x) {
-  sts32(addr, __float_as_uint(x));
+DEVICE void put(u32 addr, float x) {
+  put_as(addr, x, E());
 }
 
 // Whether any thread of the CTA says so. `flag`: a word of shared memory of their own.

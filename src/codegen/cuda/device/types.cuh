@@ -26,6 +26,9 @@ struct alignas(16) Quad {
 struct alignas(8) Pair {
   u32 x, y;
 };
+struct alignas(4) Word {
+  u32 x;
+};
 
 #ifdef FLASHLIGHT_EMULATE
 #include "emulate.cuh"
@@ -40,6 +43,7 @@ struct alignas(8) Pair {
 DEVICE Quad load16(const void* p) { return *(const Quad*)p; }
 DEVICE Pair load8(const void* p) { return *(const Pair*)p; }
 DEVICE void store16(void* p, Quad v) { *(Quad*)p = v; }
+DEVICE void store4(void* p, u32 x) { *(Word*)p = Word{x}; }
 DEVICE void store8(void* p, Pair v) { *(Pair*)p = v; }
 
 DEVICE float infinity() { return __int_as_float(0x7f800000); }

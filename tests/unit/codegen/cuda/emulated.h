@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -32,6 +33,10 @@ class HostTensor {
     for (int64_t e = 0; e < t.size_; e++) put(t.at(e), dtype, normal(engine));
     return t;
   }
+  template <class Value>
+  void fill(const Value& value) {  // value(row, column)
+    for (int64_t e = 0; e < size_; e++) put(at(e), dtype_, value(e / columns(), e % columns()));
+  }
   double operator()(int64_t row, int64_t column) const { return value(row * strides_[0] + column); }
   double value(int64_t e) const { return get(const_cast<HostTensor*>(this)->at(e), dtype_); }
   DeviceTensor device() { return {memory_.data(), shape_, strides_, dtype_}; }
@@ -51,15 +56,24 @@ class HostTensor {
   int64_t size_ = 0;
 };
 
-/// c == a b^T (a[m, k], b[n, k]), or a b (b[k, n]) where `transposed`, within `tolerance`.
-inline void expect_product(const HostTensor& a, const HostTensor& b, const HostTensor& c,
-                           bool transposed, double tolerance) {
+/// One element of a b^T (a[m, k], b[n, k]), or of a b (b[k, n]) where `b_rows`.
+inline double dot(const HostTensor& a, const HostTensor& b, bool b_rows, int64_t i, int64_t j) {
+  double sum = 0;
+  for (int64_t k = 0; k < a.columns(); k++) sum += a(i, k) * (b_rows ? b(k, j) : b(j, k));
+  return sum;
+}
+
+/// Largest difference of c from that product; NaN where c has one.
+inline double product_error(const HostTensor& a, const HostTensor& b, const HostTensor& c,
+                            bool b_rows) {
+  double worst = 0;
   for (int64_t i = 0; i < c.rows(); i++)
     for (int64_t j = 0; j < c.columns(); j++) {
-      double sum = 0;
-      for (int64_t k = 0; k < a.columns(); k++) sum += a(i, k) * (transposed ? b(k, j) : b(j, k));
-      ASSERT_NEAR(c(i, j), sum, tolerance) << "row " << i << ", column " << j;
+      const double e = std::fabs(c(i, j) - dot(a, b, b_rows, i, j));
+      if (std::isnan(e)) return e;
+      worst = std::max(worst, e);
     }
+  return worst;
 }
 
 /// A kernel of `threads` threads a CTA, `units` CTAs.

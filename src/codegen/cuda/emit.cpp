@@ -1,0 +1,18 @@
+#include "codegen/cuda/emit.h"
+
+#include "codegen/cuda/tensor_core.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+
+Source emit(const tile::Kernel& kernel, const tile::Target& target) {
+  Source source;
+  if (kernel.schedule.path == "tensor_core")
+    source = emit_tensor_core(kernel, target.shared_bytes);
+  else
+    throw Refused("schedule", "no path " + kernel.schedule.path);
+  source.arch = target.name;
+  return source;
+}
+
+}  // namespace flashlight::codegen::cuda
