@@ -54,13 +54,11 @@ std::string read_file(const fs::path& path) {
 class Program {
  public:
   Program(const NvrtcLibrary& nvrtc, const Source& source) : nvrtc_(nvrtc) {
-    // NVRTC wants strings that end: views need not.
-    std::vector<std::string> owned;
     for (const auto& [name, text] : source.headers)
-      owned.emplace_back(name), owned.emplace_back(text);
+      owned_.emplace_back(name), owned_.emplace_back(text);
     std::vector<const char*> names, texts;
-    for (size_t i = 0; i < owned.size(); i += 2)
-      names.push_back(owned[i].c_str()), texts.push_back(owned[i + 1].c_str());
+    for (size_t i = 0; i < owned_.size(); i += 2)
+      names.push_back(owned_[i].c_str()), texts.push_back(owned_[i + 1].c_str());
     const int status = nvrtc_.create(&program_, source.text.c_str(), kText, int(names.size()),
                                      texts.data(), names.data());
     if (status != 0) throw CompileError(std::string("NVRTC: ") + nvrtc_.error_text(status));
@@ -94,6 +92,7 @@ class Program {
   }
 
   const NvrtcLibrary& nvrtc_;
+  std::vector<std::string> owned_;  // names and texts of headers: NVRTC reads them when it compiles
   NvrtcLibrary::Program program_ = nullptr;
 };
 

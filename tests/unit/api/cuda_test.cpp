@@ -14,6 +14,7 @@
 #include "transform/canonicalize.h"
 #include "transform/stream.h"
 #include "unit/runtime/cuda/fake_driver.h"
+#include "unit/runtime/scratch_folder.h"
 
 namespace flashlight::api {
 namespace {
@@ -142,6 +143,37 @@ TEST_F(CudaLaunch, NothingToDoIsNoLaunch) {
   const CudaExecutable executable(kernel, source, cubin, 0);
   run(executable, 0);
   EXPECT_EQ(fake->launches, 0);
+}
+
+/// From a program's text to a launch: all but what the GPU does.
+TEST_F(CudaLaunch, ACallCompilesOnceForAKindOfTensors) {
+  const ScratchFolder scratch;
+  const ScopedEnv cache("FLASHLIGHT_CACHE_DIR", scratch.path.string());
+  set_nvrtc_folders({FLASHLIGHT_TEST_NVRTC});
+  if (!gpu_problem(0).empty()) GTEST_SKIP() << gpu_problem(0);
+  const Compiled compiled(
+      "symbol S = 512\ninput q : bf16[2, S, 64]\ninput k : bf16[2, S, 64]\n"
+      "compute s[b:2, i:S, j:S] : f32 = sum[d:64] q[b,i,d]*k[b,j,d]\n"
+      "compute m[b:2, i:S] : f32 = max[j:S] s[b,i,j]\n"
+      "compute e[b:2, i:S, j:S] : f32 = exp(s[b,i,j] - m[b,i])\n"
+      "compute l[b:2, i:S] : f32 = sum[j:S] e[b,i,j]\n"
+      "compute o[b:2, i:S, d:64] : bf16 = sum[j:S] e[b,i,j] / l[b,i] * k[b,j,d]\noutput o\n");
+  const auto call = [&](int64_t S, uintptr_t address) {
+    const int64_t strides[] = {64 * S, 64, 1};
+    compiled.call({{at(address), strides}, {at(1 << 20), strides}}, {{at(1 << 21), strides}}, {S},
+                  {.gpu = 0, .stream = at(5)});
+  };
+  fake->param_bytes = 8 * 14;  // three pointers, their strides, S and the head dimension
+  const int64_t before = variants_made();
+  call(512, 4096), call(300, 4096);
+  EXPECT_EQ(variants_made(), before + 1);
+  EXPECT_EQ(fake->launches, 2);
+  EXPECT_EQ(fake->stream, at(5));
+  EXPECT_GT(fake->grid, 0u);
+  call(512, 4098);
+  EXPECT_EQ(variants_made(), before + 2) << "an address that is no multiple of 16 bytes";
+  const Variant& variant = *compiled.kernels().at(0)->made().at(0);
+  EXPECT_NE(variant.resources.find("registers"), std::string::npos) << variant.resources;
 }
 
 TEST_F(CudaLaunch, AGpuThatIsTooOldIsAnErrorThatNamesIt) {

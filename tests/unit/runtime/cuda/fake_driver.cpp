@@ -17,6 +17,8 @@ constexpr int kInvalidValue = 1, kInvalidContext = 201, kNotFound = 500;
 EXPORT flashlight::test::FakeDriver* fake_driver() { return &state; }
 
 EXPORT int cuInit(unsigned) { return 0; }
+// NVRTC asks a driver that it finds for this.
+EXPORT int cuGetExportTable(const void** table, const void*) { return *table = nullptr, kNotFound; }
 EXPORT int cuDriverGetVersion(int* version) { return *version = 13000, 0; }
 EXPORT int cuGetErrorName(int, const char** text) { return *text = "CUDA_ERROR_FAKE", 0; }
 EXPORT int cuGetErrorString(int, const char** text) { return *text = "a fake error", 0; }
