@@ -148,8 +148,10 @@ void emulate(const codegen::cuda::Source& source, const std::vector<DeviceTensor
     units = std::min<int64_t>(units, int64_t{source.ctas_per_sm} * options.multiprocessors);
   if (units <= 0) return;
   Params params(source, tensors, symbols);
-  const EmulatedLaunch launch{params.data(),  {static_cast<unsigned>(units), 1, 1},
-                              source.threads, source.shared_bytes,
+  const EmulatedLaunch launch{params.data(),
+                              {static_cast<unsigned>(units), 1, 1},
+                              source.threads,
+                              source.shared_bytes,
                               options.seed};
   if (const char* error = entry(&launch)) throw InternalError(source.entry + ": " + error);
 }

@@ -19,8 +19,8 @@ struct DeviceTensor {
 };
 
 struct EmulateOptions {
-  uint32_t seed = 0;         // another order of warps and of asynchronous completions
-  int multiprocessors = 3;   // of the machine that persistent kernels believe in
+  uint32_t seed = 0;        // another order of warps and of asynchronous completions
+  int multiprocessors = 3;  // of the machine that persistent kernels believe in
   std::map<std::string, std::vector<int>> order;  // tensor -> dimensions from outer to inner
 };
 

@@ -1,5 +1,6 @@
 #include "codegen/cuda/emit.h"
 
+#include "codegen/cuda/hopper.h"
 #include "codegen/cuda/tensor_core.h"
 #include "support/error.h"
 
@@ -9,6 +10,8 @@ Source emit(const tile::Kernel& kernel, const tile::Target& target) {
   Source source;
   if (kernel.schedule.path == "tensor_core")
     source = emit_tensor_core(kernel, target.shared_bytes);
+  else if (kernel.schedule.path == "hopper")
+    source = emit_hopper(kernel, target.shared_bytes);
   else
     throw Refused("schedule", "no path " + kernel.schedule.path);
   source.arch = target.name;

@@ -55,7 +55,8 @@ void FragmentText::accept_targets(const tile::Pass& pass, const Targets& targets
 }
 
 /// What states hold, taken from the references' values to their targets.
-void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, bool in_loop) {
+void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, bool in_loop,
+                               bool deferred) {
   Place place = row_place();
   for (const StreamReference& r : pass.references) {
     const std::string id = plan_.value(r.name).id;
@@ -109,6 +110,11 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   for (const auto& [s, terms] : moved) {  // fragments read rows as they were
     const Value& v = plan_.value(s->name);
     if (v.kind != Kind::Value) continue;
+    if (deferred) {
+      out_.line("#pragma unroll");
+      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_scale[r] = " + terms[0].factor + "[r];");
+      continue;
+    }
     for (const Term& t : terms)
       for (const auto& [other, unused] : moved)
         if (t.state != s->name && other->name == t.state && plan_.value(t.state).kind == Kind::Value)
@@ -134,7 +140,7 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   out_.close();
 }
 
-void FragmentText::move_in_step(const tile::Pass& pass) {
+void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
   Targets targets;
   for (const StreamReference& r : pass.references)
     if (r.target) targets[r.name] = r.target;
@@ -182,7 +188,8 @@ void FragmentText::move_in_step(const tile::Pass& pass) {
     out_.close();
     out_.open("if (__any_sync(~0u, moves))");
   }
-  move_states(pass, targets, true);
+  if (step.deferred) out_.line("rescaled = true;");
+  move_states(pass, targets, true, step.deferred);
   if (lazy(pass)) {
     accept_targets(pass, targets);
     out_.close();
@@ -230,7 +237,7 @@ void FragmentText::print_finals(const tile::Pass& pass) {
     if (to.empty()) continue;
     out_.open("");
     print_targets(pass, to, row_place());
-    move_states(pass, to, false);
+    move_states(pass, to, false, false);
     accept_targets(pass, to);
     out_.close();
   }

@@ -163,8 +163,9 @@ bool FragmentText::lazy(const tile::Pass& pass) const {
   return true;
 }
 
-void FragmentText::print_states(const tile::Pass& pass) {
+void FragmentText::print_states(const tile::Pass& pass, bool products) {
   for (const tile::State& s : pass.states) {
+    if (!products && s.contraction) continue;
     const Value& v = plan_.value(s.name);
     const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
     out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(n) + "];");
@@ -222,10 +223,11 @@ void FragmentText::open_elements(bool full) {
 
 /// `alive`: text that is false in rows where the value counts for nothing; empty: it always counts.
 void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outside,
-                             const std::string& alive) {
+                             const std::string& alive, bool folded) {
   const Value& v = plan_.value(s.name);
   const bool element = v.kind == Kind::Element;
   Place place = element ? element_place() : row_place();
+  const Expr body = folded && element ? fold_exponents(s.body, &place) : s.body;
   if (element) {
     out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + half(plan_.n) + "];");
     open_elements(full);
@@ -236,8 +238,8 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
   std::string result;
   if (s.op == Reduce::None) {
     Block block(plan_, place);
-    block.expect({s.body});
-    result = block.value(s.body);
+    block.expect({body});
+    result = block.value(body);
     block.print(out_);
   } else {
     result = "sum";
@@ -275,6 +277,13 @@ std::string alive_text(const Plan& plan, const tile::Pass& pass, const tile::Sta
   return out;
 }
 
+/// References follow it, and nothing else of the pass does.
+bool is_target(const tile::Pass& pass, const tile::State& s) {
+  for (const StreamReference& r : pass.references)
+    if (r.target && mentions_any(r.target, {s.name})) return true;
+  return false;
+}
+
 /// Something that a step adds before the references move, and that a move then reads.
 bool read_by_moves(const tile::Pass& pass, const tile::State& s) {
   if (!s.references.empty()) return false;
@@ -285,14 +294,16 @@ bool read_by_moves(const tile::Pass& pass, const tile::State& s) {
 
 }  // namespace
 
-void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, bool full) {
+void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const Step& step) {
   const Value& v = plan_.value(s.name);
+  const bool full = step.full;
   if (v.kind == Kind::Value) return;  // a product of the path
   Expr body = full && s.body_full ? s.body_full : s.body;
   if (!body) refuse("state " + s.name + " has no body");
   const Expr factor = peel(s.op, &body);
   const std::string type = value_type(s.type), none = identity_text(s.op, s.type);
-  const Place place = element_place();
+  Place place = element_place();
+  if (step.frozen) body = fold_exponents(body, &place);
   if (read_by_moves(pass, s))
     out_.line("const " + type + " " + v.id + "_before[2] = {" + v.id + "[0], " + v.id + "[1]};");
   out_.open("");
@@ -318,7 +329,7 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, bool ful
   out_.close();
 }
 
-void FragmentText::print_step(const tile::Pass& pass, bool full) {
+void FragmentText::print_step(const tile::Pass& pass, const Step& step) {
   auto made = [&](const std::string& name) {
     for (const tile::Contraction& c : pass.contractions)
       if (c.value == name) return true;
@@ -334,16 +345,16 @@ void FragmentText::print_step(const tile::Pass& pass, bool full) {
         operand = true;  // exp(-inf) is 0 of itself
         if (s.body->op != Op::Exp) alive = alive_text(plan_, pass, state);
       }
-      statement(s, full, operand, alive);
+      statement(s, step.full, operand, alive, step.frozen);
     }
   };
-  list(full ? pass.before_full : pass.before);
+  list(step.full ? pass.before_full : pass.before);
   for (const tile::State& s : pass.states)
-    if (s.references.empty()) absorb(pass, s, full);
-  move_in_step(pass);
-  list(full ? pass.after_full : pass.after);
+    if (s.references.empty() && !(step.frozen && is_target(pass, s))) absorb(pass, s, step);
+  if (!step.frozen) move_in_step(pass, step);
+  list(step.full ? pass.after_full : pass.after);
   for (const tile::State& s : pass.states)
-    if (!s.references.empty()) absorb(pass, s, full);
+    if (!s.references.empty()) absorb(pass, s, step);
 }
 
 }  // namespace flashlight::codegen::cuda

@@ -23,12 +23,26 @@ class FragmentText {
 
   // ---- fragment_pass.cpp: the parts of a pass, in the order in which they are printed
   void print_range(const tile::Pass& pass);  // lo, hi, full_lo, full_hi
-  void print_states(const tile::Pass& pass);
+  void print_states(const tile::Pass& pass, bool products = true);
   /// Values that no step changes get a name; call once before the loop of the pass.
   void print_hoisted(const tile::Pass& pass);
-  /// From the score fragments on to the weights; `full`: no mask is needed in this tile. Needs
-  /// `col0`, the thread's first column, and `lo_tile`.
-  void print_step(const tile::Pass& pass, bool full);
+  /// How a step is printed. Full: no mask is needed in this tile. Frozen: references stay where they
+  /// are. Deferred: value fragments are under way; print_rescale() takes them along later.
+  struct Step {
+    bool full = false, frozen = false, deferred = false;
+  };
+  /// From the score fragments on to the weights. Needs `col0`, the thread's first column.
+  void print_step(const tile::Pass& pass, const Step& step);
+  /// Before and after a deferred step.
+  void print_scales(const tile::Pass& pass);
+  void print_rescale(const tile::Pass& pass);
+  /// Null, or why the references of this pass cannot be frozen after the first tile.
+  std::string not_frozen(const tile::Pass& pass) const;
+  /// Null, or why value fragments cannot follow late.
+  std::string not_deferred(const tile::Pass& pass) const;
+  /// Bool text, true where a frozen pass may have gone wrong: it is done again, tracked.
+  std::string print_overflow(const tile::Pass& pass);
+  bool lazy(const tile::Pass& pass) const;
   void print_finals(const tile::Pass& pass);
   /// Bool text: a row of this thread asks for the whole loop. Empty: never.
   std::string certificate(const tile::Pass& pass);
@@ -45,24 +59,25 @@ class FragmentText {
   using Targets = std::map<std::string, Expr>;  // reference -> where it goes
 
   void statement(const tile::Statement& s, bool full, bool zero_outside,
-                 const std::string& alive = "");
-  void absorb(const tile::Pass& pass, const tile::State& s, bool full);
+                 const std::string& alive = "", bool folded = false);
+  void absorb(const tile::Pass& pass, const tile::State& s, const Step& step);
+  Expr fold_exponents(Expr body, Place* place);
+  bool is_row_level(Expr e) const;
   void open_elements(bool full);
-  void move_in_step(const tile::Pass& pass);
+  void move_in_step(const tile::Pass& pass, const Step& step);
   void print_targets(const tile::Pass& pass, const Targets& targets, const Place& place);
-  void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop);
+  void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop, bool deferred);
   void accept_targets(const tile::Pass& pass, const Targets& targets);
   void store(const ir::Store& o);
   void print_rows(const std::string& id, ir::Type type, Expr body);
   bool is_reduced(const tile::Pass& pass, const tile::State& s) const;
   bool tracks(const tile::Pass& pass, const ir::StreamReference& r) const;
-  bool lazy(const tile::Pass& pass) const;
   bool invariant(const tile::Pass& pass, Expr e) const;
 
   const Plan& plan_;
   Writer& out_;
   std::unordered_map<Expr, std::string> uniform_known_, row_known_;
-  int hoisted_ = 0;
+  int hoisted_ = 0, shifts_ = 0;
 };
 
 /// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.

@@ -78,30 +78,43 @@ Place FragmentText::value_place(const std::vector<Expr>& columns) const {
   return p;
 }
 
-// Row tiles of one grid point follow each other, so that they share loop operands in the cache;
-// the longest first where the end of the loop grows with the row.
+// Sections of grid points whose loop operands fit in the second-level cache together; in a section
+// row tile by row tile, the longest first where the end of the loop grows with the row.
 void FragmentText::print_unit(const std::string& first_row) {
   const Place place = uniform_place();
   Block block(plan_, place);
+  constexpr int64_t kCache = 32 << 20;
+  int64_t bytes = 1;  // of loop operands, per element of the loop
+  for (const Operand& o : plan_.operands)
+    if (plan_.is_loop_operand(o)) bytes += o.extent * math_bytes(o.math);
   const std::string tile = std::to_string(16 * plan_.warps);
   out_.line("const int rows_end = " + block.value(plan_.rows->extent()) + ";");
   out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
   out_.line("const int row_tiles = (rows_end + " + tile + " - 1) / " + tile + ";");
+  std::string points = "1";
+  for (Expr a : plan_.kernel.grid) points += " * " + block.value(a->extent());
+  out_.line("const int points = " + points + ";");
+  out_.line("const int section = max_(1, min_(points, (int)(" + std::to_string(kCache / bytes) +
+            " / max_(cols_end, 1))));");
+  out_.line("const int part = (int)(unit / ((i64)section * row_tiles));");
+  out_.line("const int within = (int)(unit - (i64)part * section * row_tiles);");
+  out_.line("const int together = min_(section, points - part * section);");
   bool grows = false;
   for (const tile::Pass& p : plan_.kernel.passes)
     for (Expr s : symbols_of(p.live.hi)) grows |= s->name() == plan_.rows->name() + ".hi";
   out_.line(std::string("const int row_lo = (") + (grows ? "row_tiles - 1 - " : "") +
-            "(int)(unit % row_tiles)) * " + tile + ";");
+            "within / together) * " + tile + ";");
   out_.line("const int row_hi = min_(row_lo + " + tile + ", rows_end);");
-  std::string rest = "unit / row_tiles";
+  std::string rest = "part * section + within % together";
   for (size_t k = plan_.kernel.grid.size(); k-- > 0;) {
     const Expr a = plan_.kernel.grid[k];
     const std::string left = "rest" + std::to_string(k);
-    out_.line("const i64 " + left + " = " + rest + ";");
+    out_.line("const int " + left + " = " + rest + ";");
     const std::string extent = block.value(a->extent());
-    out_.line("const int " + plan_.grid.at(a) + " = (int)(" + left + " % " + extent + ");");
+    out_.line("const int " + plan_.grid.at(a) + " = " + left + (k > 0 ? " % " + extent : "") + ";");
     rest = left + " / " + extent;
   }
+  out_.line("(void)row_hi;");
   out_.line("const int first = row_lo + " + first_row + ";");
   out_.line("const int row[2] = {min_(first, rows_end - 1), min_(first + 8, rows_end - 1)};");
   out_.line("const bool row_ok[2] = {first < rows_end, first + 8 < rows_end};");
@@ -206,7 +219,29 @@ void FragmentText::store(const Store& o) {
                                           (is_const(c.second) && int_const(c.second) % 2 == 0);
                                  }) &&
                      is_const(last->rest) && int_const(last->rest) % 2 == 0;
+  auto multiple = [&](int64_t n) {
+    return std::all_of(last->coefficients.begin(), last->coefficients.end(), [&](const auto& c) {
+      return c.first == columns[0] || (is_const(c.second) && int_const(c.second) % n == 0);
+    }) && int_const(last->rest) % n == 0;
+  };
   Block index(plan_, place);
+  if (pairs && dtype_size(o.dtype) == 2 && extent % 32 == 0 && multiple(8)) {
+    const std::string type = memory_text(o.dtype);
+    out_.line("#pragma unroll");
+    out_.open("for (int j = 0; j < " + std::to_string(2 * (extent / 32)) + "; ++j)");
+    out_.line("const int r = j & 1, block = j / 2 * 16 + 2 * r, v = j / 2 * 32 + 8 * t;");
+    out_.line("u32 x[4];");
+    out_.line("#pragma unroll");
+    out_.line("for (int k = 0; k < 4; ++k) x[k] = pack<" + type +
+              ">(element(block + 4 * k), element(block + 4 * k + 1));");
+    out_.line("quad_transpose(x);");
+    const std::string at = index.address(tensor, o.index);
+    index.print(out_);
+    out_.line("if (row_ok[r]) store16(" + at + ", Quad{x[0], x[1], x[2], x[3]});");
+    out_.close();
+    out_.close();
+    return;
+  }
   out_.line("#pragma unroll");
   out_.open("for (int i = 0; i < " + count + "; i += " + (pairs ? "2" : "1") + ")");
   out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");

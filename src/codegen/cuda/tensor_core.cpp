@@ -89,7 +89,7 @@ void TensorCore::print_tile(const tile::Pass& pass) {
     if (!is_score(w))
       out_.line("float " + plan_.value(w).id + "_out[" + std::to_string(plan_.n / 2) + "];");
   auto branch = [&](bool full) {
-    text_.print_step(pass, full);
+    text_.print_step(pass, {.full = full});
     for (const std::string& w : weights) {
       const std::string id = plan_.value(w).id;
       if (is_score(w)) continue;

@@ -27,18 +27,18 @@ std::string function(const Form& form, int n, const std::string& type) {
   std::string modes = "p, 1, 1";  // accumulate?, no negation
   if (!tf32) modes += std::string(form.registers ? "" : ", 0") + (form.n_major ? ", 1" : ", 0");
   std::string outputs, inputs;
-  for (int k = 0; k < regs; k++) outputs += (k ? ", " : "") + ("\"+f\"(d[" + std::to_string(k) + "])");
+  for (int k = 0; k < regs; k++)
+    outputs += (k ? ", " : "") + ("\"+f\"(d[" + std::to_string(k) + "])");
   for (int k = 0; k < a; k++)
     inputs += form.registers ? "\"r\"(a[" + std::to_string(k) + "]), " : "\"l\"(a), ";
-  const std::string a_operand =
-      form.registers ? "{" + operands(regs, 4) + "}" : operand(regs);
+  const std::string a_operand = form.registers ? "{" + operands(regs, 4) + "}" : operand(regs);
   return std::string("  template <int Accumulate>\n  DEVICE void ") + form.name + "(float (&d)[" +
          std::to_string(regs) + "], " + (form.registers ? "const u32* a" : "u64 a") +
          ", u64 b) {\n    asm volatile(\"{\\n.reg .pred p;\\nsetp.ne.b32 p, " +
          operand(regs + a + 1) + ", 0;\\nwgmma.mma_async.sync.aligned." + shape + ".f32." + type +
          "." + type + " {" + operands(0, regs) + "}, " + a_operand + ", " + operand(regs + a) +
-         ", " + modes + ";\\n}\"\n                 : " + outputs + "\n                 : " +
-         inputs + "\"l\"(b), \"n\"(Accumulate));\n  }\n";
+         ", " + modes + ";\\n}\"\n                 : " + outputs +
+         "\n                 : " + inputs + "\"l\"(b), \"n\"(Accumulate));\n  }\n";
 }
 
 }  // namespace

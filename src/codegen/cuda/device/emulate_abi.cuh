@@ -2,11 +2,12 @@
 #pragma once
 
 /// A tensor map of the emulator: takes the place of the 128 opaque bytes of a CUtensorMap.
-struct alignas(64) EmulatedMap {
+struct EmulatedMap {
   unsigned char* base;
   unsigned long long stride[4];  // bytes, of dimensions 1 ..; dimension 0 is dense
   unsigned size[5], box[5];      // elements
   unsigned rank, element_bytes, swizzle;
+  unsigned unused[9];
 };
 static_assert(sizeof(EmulatedMap) == 128);
 

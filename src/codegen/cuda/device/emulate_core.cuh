@@ -116,8 +116,8 @@ inline void fail(const char* format, ...) {
 inline unsigned char* shared_at(u32 address, u32 bytes, u32 alignment, const char* who) {
   const u32 end = kSharedBase + static_cast<u32>(machine.shared_bytes);
   if (address < kSharedBase || address > end || bytes > end - address)
-    fail("%s at shared address %u, %u bytes: the CTA has [%u, %u)", who, address, bytes, kSharedBase,
-         end);
+    fail("%s at shared address %u, %u bytes: the CTA has [%u, %u)", who, address, bytes,
+         kSharedBase, end);
   if (address % alignment != 0)
     fail("%s at shared address %u, which is no multiple of %u", who, address, alignment);
   return machine.shared + (address - kSharedBase);

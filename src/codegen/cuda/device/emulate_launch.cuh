@@ -36,7 +36,8 @@ inline void describe_deadlock() {
     };
     int end = id + 1;
     while (end < m.threads && same(m.fibers[end])) end++;
-    n += static_cast<size_t>(snprintf(text + n, sizeof text - n, "\n  threads %d..%d ", id, end - 1));
+    n += static_cast<size_t>(
+        snprintf(text + n, sizeof text - n, "\n  threads %d..%d ", id, end - 1));
     if (f.done)
       n += static_cast<size_t>(snprintf(text + n, sizeof text - n, "have ended"));
     else
@@ -97,8 +98,9 @@ inline void run_cta() {
     if (m.shared[m.shared_bytes + k] != 0xff) {
       m.current = nullptr;
       m.failed = true;
-      snprintf(m.error, sizeof m.error, "CTA (%u, %u, %u) wrote behind its %d bytes of shared memory",
-               m.block.x, m.block.y, m.block.z, m.shared_bytes);
+      snprintf(m.error, sizeof m.error,
+               "CTA (%u, %u, %u) wrote behind its %d bytes of shared memory", m.block.x, m.block.y,
+               m.block.z, m.shared_bytes);
     }
 }
 
@@ -141,11 +143,11 @@ struct ParamsOf<void (*)(P)> {
 }  // namespace emulator
 
 /// The entry point that the host finds in the compiled kernel.
-#define EMULATED_ENTRY(kernel)                                                                  \
-  extern "C" __attribute__((visibility("default"))) const char* flashlight_emulate(             \
-      const EmulatedLaunch* launch) {                                                           \
-    emulator::kernel_params = launch->params;                                                   \
-    emulator::kernel_body =                                                                     \
-        emulator::call_kernel<emulator::ParamsOf<decltype(&kernel)>::type, &kernel>;            \
-    return emulator::run_grid(*launch);                                                         \
+#define EMULATED_ENTRY(kernel)                                                       \
+  extern "C" __attribute__((visibility("default"))) const char* flashlight_emulate(  \
+      const EmulatedLaunch* launch) {                                                \
+    emulator::kernel_params = launch->params;                                        \
+    emulator::kernel_body =                                                          \
+        emulator::call_kernel<emulator::ParamsOf<decltype(&kernel)>::type, &kernel>; \
+    return emulator::run_grid(*launch);                                              \
   }

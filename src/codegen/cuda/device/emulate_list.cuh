@@ -8,6 +8,7 @@ namespace emulator {
 
 template <class T>
 struct List {
+  static_assert(alignof(T) <= 16, "realloc knows no other alignment");
   T* items = nullptr;
   size_t size = 0, room = 0;
 

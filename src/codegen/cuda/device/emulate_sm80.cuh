@@ -81,8 +81,7 @@ template <int Pending>
 inline void cp_async_wait() {
   emulator::Fiber& f = *emulator::machine.current;
   size_t done = 0;
-  for (; f.copy_groups.size > Pending; f.copy_groups.erase(0, 1))
-    done += f.copy_groups[0];
+  for (; f.copy_groups.size > Pending; f.copy_groups.erase(0, 1)) done += f.copy_groups[0];
   for (size_t k = 0; k < done; k++) {
     const emulator::PendingCopy& c = f.copies[k];
     unsigned char* dst = emulator::machine.shared + (c.dst - emulator::kSharedBase);

@@ -154,8 +154,8 @@ inline void run_groups(void** waits) {
   for (size_t g = first->pending; g < groups; end++) g += leader[end].run == nullptr;
   for (int t = 0; t < 128; t++) {
     const auto& other = static_cast<Fiber*>(threads[t])->products;
-    bool same = static_cast<const Wait*>(waits[t])->pending == first->pending &&
-                other.size == leader.size;
+    bool same =
+        static_cast<const Wait*>(waits[t])->pending == first->pending && other.size == leader.size;
     for (size_t k = 0; same && k < leader.size; k++)
       same = other[k].run == leader[k].run && other[k].a_desc == leader[k].a_desc &&
              other[k].b_desc == leader[k].b_desc && other[k].accumulate == leader[k].accumulate;

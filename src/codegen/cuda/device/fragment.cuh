@@ -197,3 +197,21 @@ DEVICE bool any_thread(bool mine, u32 flag) {
   __syncthreads();
   return lds32(flag) != 0;
 }
+
+// The 4 x 4 matrix of words that four lanes hold, one row each, transposed: lane t gets the words
+// of number t.
+DEVICE void quad_transpose(u32 (&x)[4]) {
+  const bool odd = threadIdx.x & 1, high = threadIdx.x & 2;
+#pragma unroll
+  for (int i = 0; i < 4; i += 2) {
+    const u32 got = __shfl_xor_sync(~0u, odd ? x[i] : x[i + 1], 1);
+    if (odd) x[i] = got;
+    else x[i + 1] = got;
+  }
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const u32 got = __shfl_xor_sync(~0u, high ? x[i] : x[i + 2], 2);
+    if (high) x[i] = got;
+    else x[i + 2] = got;
+  }
+}

@@ -10,7 +10,8 @@ struct alignas(64) TensorMap {
 };
 
 /// d[64 x N] (+)= a[64 x K] b[K x N] of a warpgroup, K = 16 (tf32: 8); asynchronous. With g =
-/// lane / 4, t = lane % 4, d[4 j + e] of warp w is row 16 w + g + 8 (e / 2), column 8 j + 2 t + e % 2.
+/// lane / 4, t = lane % 4, d[4 j + e] of warp w is row 16 w + g + 8 (e / 2), column 8 j + 2 t + e
+/// % 2.
 ///   ss(d, a, b): both by descriptor, both with k dense ("K-major");
 ///   ss_tn:       b with n dense (16-bit types only);
 ///   rs(d, regs, b), rs_tn: a in four registers, laid out as for mma.
@@ -43,9 +44,7 @@ DEVICE void mbar_init(u32 bar, u32 arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(arrivals) : "memory");
 }
 /// After the last mbar_init, before the __syncthreads that publishes the barriers.
-DEVICE void mbar_init_fence() {
-  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-}
+DEVICE void mbar_init_fence() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
 DEVICE void mbar_arrive(u32 bar) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar) : "memory");
 }
@@ -143,9 +142,8 @@ DEVICE void fence_proxy_async() { asm volatile("fence.proxy.async.shared::cta;" 
 /// True in one lane of a converged warp.
 DEVICE bool elect_lane() {
   u32 elected;
-  asm volatile(
-      "{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}"
-      : "=r"(elected)::"memory");
+  asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}"
+               : "=r"(elected)::"memory");
   return elected != 0;
 }
 

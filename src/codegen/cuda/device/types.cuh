@@ -33,10 +33,12 @@ struct alignas(4) Word {
 #ifdef FLASHLIGHT_EMULATE
 #include "emulate.cuh"
 #define DEVICE static inline
+#define MEMBER inline
 /// Declares the dynamic shared memory of the CTA inside a kernel, 1024-byte aligned.
 #define SHARED_MEMORY(name) unsigned char* const name = emulator::shared_memory()
 #else
 #define DEVICE static __device__ __forceinline__
+#define MEMBER __device__ __forceinline__
 #define SHARED_MEMORY(name) extern __shared__ __align__(1024) unsigned char name[]
 #endif
 

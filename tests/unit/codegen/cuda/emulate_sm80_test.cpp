@@ -62,7 +62,8 @@ TEST(EmulateSm80, AMissingBarrierShows) {
 TEST(EmulateSm80, AMissingSwizzleShows) {
   const Gemm g;
   const auto [error, said] = error_of(
-      g, mutate(g.text(), "ldmatrix4(x, piece(stage, warp * 16 + lane % 16, kk * 16 + lane / 16 * 8, 64))",
+      g, mutate(g.text(),
+                "ldmatrix4(x, piece(stage, warp * 16 + lane % 16, kk * 16 + lane / 16 * 8, 64))",
                 "ldmatrix4(x, stage + (warp * 16 + lane % 16) * 64 + kk * 32 + lane / 16 * 16)"));
   EXPECT_GT(error, 1e-1) << said;
 }

@@ -25,12 +25,17 @@ struct Gemm {
              {"K_SIZE", std::to_string(k)},
              {"B_ROWS", b_rows ? "1" : "0"},
              {"FORM", b_rows ? "template ss_tn" : "template ss"},
-             {"TYPE", tf32 ? "Tf32" : bf16 ? "Bf16" : "F16"},
+             {"TYPE", tf32   ? "Tf32"
+                      : bf16 ? "Bf16"
+                             : "F16"},
              {"SWIZZLE", std::to_string(swizzle)},
              {"BK", std::to_string(depth())}})
       out = mutate(out, from, to);
     return "#include \"hopper.cuh\"\nconstexpr int N = " + std::to_string(n_tile) + ";\n" +
-           codegen::cuda::wgmma_text(n_tile, tf32 ? "tf32" : bf16 ? "bf16" : "f16") + out;
+           codegen::cuda::wgmma_text(n_tile, tf32   ? "tf32"
+                                             : bf16 ? "bf16"
+                                                    : "f16") +
+           out;
   }
   codegen::cuda::Source source(const std::string& text) const {
     const int stage = 128 * swizzle + n_tile * swizzle;
@@ -44,8 +49,8 @@ struct Gemm {
 std::pair<double, std::string> error_of(const Gemm& g, const std::string& text,
                                         EmulateOptions options = {}) {
   HostTensor a = HostTensor::random({g.m, g.k}, g.dtype, 1);
-  HostTensor b = HostTensor::random(g.b_rows ? std::vector{g.k, g.n} : std::vector{g.n, g.k},
-                                    g.dtype, 2);
+  HostTensor b =
+      HostTensor::random(g.b_rows ? std::vector{g.k, g.n} : std::vector{g.n, g.k}, g.dtype, 2);
   HostTensor c({g.m, g.n}, DType::F32);
   const std::string said = complaint(g.source(text), {a.device(), b.device(), c.device()}, options);
   return {product_error(a, b, c, g.b_rows), said};
@@ -128,8 +133,7 @@ struct Chain {
     HostTensor o({m, 64}, DType::F32), scores({m, n}, DType::F64), want({m, 64}, DType::F64);
     auto source = kernel_of(text, 256, 5 * 8192 + 72, (m + 63) / 64);
     for (int t = 0; t < 3; t++) source.maps.push_back({t, {1, 0}, {64, 64}, 128});
-    const std::string said =
-        complaint(source, {q.device(), k.device(), v.device(), o.device()});
+    const std::string said = complaint(source, {q.device(), k.device(), v.device(), o.device()});
     scores.fill([&](int64_t i, int64_t j) { return dot(q, k, false, i, j); });
     double largest = 0;
     want.fill([&](int64_t i, int64_t j) { return dot(scores, v, true, i, j); });

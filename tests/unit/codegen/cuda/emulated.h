@@ -17,7 +17,8 @@ namespace flashlight::test {
 /// A dense row-major tensor and its values as the kernel sees them (rounded to the dtype).
 class HostTensor {
  public:
-  HostTensor(std::vector<int64_t> shape, ir::DType dtype) : shape_(std::move(shape)), dtype_(dtype) {
+  HostTensor(std::vector<int64_t> shape, ir::DType dtype)
+      : shape_(std::move(shape)), dtype_(dtype) {
     int64_t n = 1;
     strides_.resize(shape_.size());
     for (size_t d = shape_.size(); d-- > 0;) strides_[d] = n, n *= shape_[d];

@@ -76,9 +76,9 @@ extern "C" __global__ void __launch_bounds__(384, 1) kernel(const __grid_constan
 }
 )";
 
-/// o[m, 64] = (q[m, 64] k[n, 64]^T) v[n, 64] without ever storing the scores: p in registers, v with
-/// columns dense. 64 rows a CTA, 256 threads; the product with v of one step runs under the scores
-/// of the next. Maps: q, k, v {64, 64}. Words: q, k, v, o.
+/// o[m, 64] = (q[m, 64] k[n, 64]^T) v[n, 64] without ever storing the scores: p in registers, v
+/// with columns dense. 64 rows a CTA, 256 threads; the product with v of one step runs under the
+/// scores of the next. Maps: q, k, v {64, 64}. Words: q, k, v, o.
 inline const char* kWgmmaChain = R"(
 struct Params {
   TensorMap maps[3];

@@ -1,0 +1,24 @@
+// Matrix products of a warpgroup: 64 rows, operands in swizzled panels of 64 columns.
+#pragma once
+#include "fragment.cuh"
+#include "hopper.cuh"
+
+// s = A B^T: A in panels of RowsA rows, B[N][K] in panels of N rows. Asynchronous, not committed.
+template <class E, int N, int K, int RowsA>
+DEVICE void scores_hopper(float (&s)[N / 2], u64 a, u64 b) {
+#pragma unroll
+  for (int k = 0; k < K / 16; ++k) {
+    const u64 x = a + ((k / 4 * RowsA * 128 + k % 4 * 32) >> 4);
+    const u64 y = b + ((k / 4 * N * 128 + k % 4 * 32) >> 4);
+    if (k == 0) Wgmma<N, E>::template ss<0>(s, x, y);
+    else Wgmma<N, E>::template ss<1>(s, x, y);
+  }
+}
+
+// o += P B: P[64][N] packed in registers, B[N][V] in panels of N rows. Asynchronous, not committed.
+template <class E, int N, int V>
+DEVICE void values_hopper(float (&o)[V / 2], const u32 (&p)[N / 4], u64 b) {
+#pragma unroll
+  for (int k = 0; k < N / 16; ++k)
+    Wgmma<V, E>::template rs_tn<1>(o, &p[4 * k], b + ((k * 2048) >> 4));
+}

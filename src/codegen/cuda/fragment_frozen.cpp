@@ -1,0 +1,193 @@
+// What makes the inner loop short: references that stay where the first tile put them, exponents
+// folded into one fused product, value fragments that follow a reference late.
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "codegen/cuda/fragment_text.h"
+#include "ir/rewrite.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+namespace {
+
+constexpr double kLog2E = 1.4426950408889634;
+
+/// Value of an expression where loads and unbound symbols have values of their own, drawn once.
+class Sample {
+ public:
+  explicit Sample(unsigned seed) : random_(seed) {}
+  std::map<std::string, double> bound;
+
+  double operator()(Expr e) {
+    if (const auto it = known_.find(e); it != known_.end()) return it->second;
+    return known_[e] = compute(e);
+  }
+  void forget() { known_.clear(); }
+
+ private:
+  double compute(Expr e) {
+    switch (e->op) {
+      case Op::Const: return const_value(e);
+      case Op::Axis: return draw("axis " + e->name());
+      case Op::Symbol: return draw(e->name());
+      case Op::Load: return draw(e->name());
+      case Op::Where: return (*this)(e->args[0]) != 0 ? (*this)(e->args[1]) : (*this)(e->args[2]);
+      case Op::Cast: return (*this)(e->args[0]);
+      default: break;
+    }
+    const double a = (*this)(e->args[0]), b = e->args.size() > 1 ? (*this)(e->args[1]) : 0;
+    return op_value(e->op, a, b);
+  }
+  double draw(const std::string& name) {
+    if (const auto it = bound.find(name); it != bound.end()) return it->second;
+    return bound[name] = std::uniform_real_distribution<double>(0.5, 2)(random_);
+  }
+
+  std::mt19937 random_;
+  std::unordered_map<Expr, double> known_;
+};
+
+}  // namespace
+
+/// Sums of exp(x - r) may keep any r, if what leaves the kernel is the same for all of them: seen by
+/// evaluating outputs at states that belong to references a distance apart.
+std::string FragmentText::not_frozen(const tile::Pass& pass) const {
+  if (!lazy(pass)) return "a reference is more than the scale of sums of exponentials";
+  if (plan_.kernel.passes.size() != 1) return "there are several passes";
+  for (unsigned seed = 1; seed <= 3; ++seed) {
+    auto outputs = [&](double distance) {
+      Sample sample(seed);
+      for (const tile::State& s : pass.states) {
+        const double held = sample(symbol(s.name, s.type));
+        const bool moves = !s.references.empty();
+        const bool target = std::any_of(
+            pass.references.begin(), pass.references.end(),
+            [&](const StreamReference& r) { return r.target == symbol(s.name, s.type); });
+        if (moves) sample.bound[s.name] = held * std::exp(-distance);
+        if (target) sample.bound[s.name] = held + distance;
+      }
+      sample.forget();
+      for (const auto& f : pass.finals) sample.bound[f.name] = sample(f.body), sample.forget();
+      for (const tile::Statement& s : plan_.kernel.epilogue)
+        sample.bound[s.name] = sample(s.body), sample.forget();
+      std::vector<double> out;
+      for (const Store& o : plan_.kernel.outputs) out.push_back(sample(o.body));
+      return out;
+    };
+    const std::vector<double> a = outputs(0), b = outputs(0.7);
+    for (size_t k = 0; k < a.size(); ++k)
+      if (!(std::fabs(a[k] - b[k]) <= 1e-9 * (1 + std::fabs(a[k]))))
+        return "output " + plan_.kernel.outputs[k].name + " shows the reference";
+  }
+  return "";
+}
+
+std::string FragmentText::not_deferred(const tile::Pass& pass) const {
+  for (const tile::State& s : pass.states)
+    if (plan_.value(s.name).kind == Kind::Value && !s.move.empty() &&
+        (s.move.size() != 1 || !s.move.count(s.name)))
+      return "state " + s.name + " moves with others";
+  return "";
+}
+
+void FragmentText::print_scales(const tile::Pass& pass) {
+  out_.line("bool rescaled = false;");
+  for (const tile::State& s : pass.states)
+    if (plan_.value(s.name).kind == Kind::Value && !s.move.empty())
+      out_.line("float " + plan_.value(s.name).id + "_scale[2] = {1.f, 1.f};");
+}
+
+void FragmentText::print_rescale(const tile::Pass& pass) {
+  bool any = false;
+  for (const tile::State& s : pass.states) {
+    const Value& v = plan_.value(s.name);
+    if (v.kind != Kind::Value || s.move.empty()) continue;
+    if (!any) out_.open("if (rescaled)");
+    any = true;
+    out_.line("#pragma unroll");
+    out_.line("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i) " + v.id + "[i] *= " +
+              v.id + "_scale[(i >> 1) & 1];");
+  }
+  if (any) out_.close();
+}
+
+/// Sums of positive terms only grow, so that one look at the end tells whether anything overflowed;
+/// rows that saw nothing in the first tile had no reference at all.
+std::string FragmentText::print_overflow(const tile::Pass& pass) {
+  out_.line("bool over = false;");
+  out_.line("#pragma unroll");
+  out_.open("for (int r = 0; r < 2; ++r)");
+  for (const tile::State& s : pass.states) {
+    const Value& v = plan_.value(s.name);
+    if (v.kind == Kind::Row && !s.references.empty())
+      out_.line("over |= !(abs_(" + v.id + "[r]) < 1.15e18f);");  // 2^60; NaN fails
+  }
+  for (const StreamReference& r : pass.references)
+    if (unset(r))
+      out_.line("over |= " + plan_.value(r.name).id + "_raw[r] == " + constant_text(unset(r)) + ";");
+  out_.close();
+  return "over";
+}
+
+bool FragmentText::is_row_level(Expr e) const {
+  bool row = !uses(e, plan_.loop);
+  visit(e, [&](Expr x) {
+    if (x->op != Op::Load && x->op != Op::Symbol) return;
+    const auto v = plan_.values.find(x->name());
+    if (v != plan_.values.end() && v->second.kind != Kind::Row) row = false;
+  });
+  return row;
+}
+
+/// exp(a x + b - r) as exp2(a' x + s), s one value per row: one fused product per element.
+Expr FragmentText::fold_exponents(Expr body, Place* place) {
+  return transform(body, [&](Expr e) {
+    if (e->op != Op::Exp || e->type != Type::F32 || plan_.precise) return e;
+    struct Term {
+      Expr x;
+      double k;
+      Expr factor;  // may be null
+    };
+    std::vector<Term> terms;
+    const std::function<void(Term)> split = [&](Term t) {
+      const Expr x = t.x;
+      if (is_row_level(x)) return terms.push_back(t);
+      if (x->op == Op::Add || x->op == Op::Sub) {
+        split({x->args[0], t.k, t.factor});
+        return split({x->args[1], x->op == Op::Add ? t.k : -t.k, t.factor});
+      }
+      if (x->op == Op::Neg) return split({x->args[0], -t.k, t.factor});
+      if (x->op == Op::Mul) {
+        for (int side : {0, 1}) {
+          const Expr c = x->args[static_cast<size_t>(side)], y = x->args[static_cast<size_t>(1 - side)];
+          if (is_const(c)) return split({y, t.k * const_value(c), t.factor});
+          if (is_row_level(c)) return split({y, t.k, t.factor ? t.factor * c : c});
+        }
+      }
+      terms.push_back(t);
+    };
+    split({e->args[0], kLog2E, Expr()});
+    Expr row, sum;
+    for (const Term& t : terms) {
+      const Expr k = constant(static_cast<double>(static_cast<float>(t.k)), e->type);
+      const Expr factor = t.factor ? t.factor * k : k;
+      Expr& into = is_row_level(t.x) ? row : sum;
+      into = into ? into + t.x * factor : t.x * factor;
+    }
+    if (row) {
+      const std::string id = "shift" + std::to_string(shifts_++);
+      out_.line("float " + id + "[2];");
+      print_rows(id, e->type, row);
+      place->values[id] = id + "[r]";
+      const Expr s = symbol(id, e->type);
+      sum = sum ? sum + s : s;
+    }
+    return unary(Op::Exp2, sum);
+  });
+}
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,439 @@
+#include "codegen/cuda/hopper.h"
+
+#include <algorithm>
+
+#include "codegen/cuda/fragment_text.h"
+#include "codegen/cuda/hopper_plan.h"
+#include "codegen/cuda/wgmma.h"
+#include "support/error.h"
+
+namespace flashlight::codegen::cuda {
+namespace {
+
+using namespace ir;
+
+std::string str(int64_t n) { return std::to_string(n); }
+
+class Hopper {
+ public:
+  Hopper(const tile::Kernel& kernel, int64_t shared_limit)
+      : plan_(kernel), copies_(plan_, shared_limit), text_(plan_, out_),
+        pass_(plan_.kernel.passes.at(0)) {
+    if (plan_.kernel.passes.size() != 1) refuse("several passes");
+    if (pass_.certificate) refuse("a pass may have to run again over everything");
+    if (plan_.warps % 4) refuse("a warpgroup has four warps");
+    const std::string late = text_.not_deferred(pass_);
+    if (!late.empty()) refuse(late);
+    if (pass_.contractions.empty()) refuse("no scores are products");
+    frozen_ = text_.not_frozen(pass_).empty();
+  }
+  Source run();
+
+ private:
+  int groups() const { return plan_.warps / 4; }
+  int threads() const { return 128 * (groups() + 1); }
+  const Operand& a_of(const tile::Contraction& c) const { return plan_.operand(c.a); }
+  const Operand& b_of(const tile::Contraction& c) const { return plan_.operand(c.b); }
+  void print_barriers();
+  void print_tiles();  // first_tile, end_tile of the unit
+  void print_producer();
+  void print_scheduler();
+  void print_load(const Operand& o, const std::string& to, const std::string& bar, const std::string& row);
+  void print_consumer();
+  void print_issue_scores();
+  void print_issue_values(bool branch_free);
+  void print_softmax();
+  void pack();
+  std::vector<std::string> weights() const;
+  std::vector<const tile::State*> products() const {
+    std::vector<const tile::State*> out;
+    for (const tile::State& s : pass_.states)
+      if (s.contraction) out.push_back(&s);
+    return out;
+  }
+
+  Plan plan_;
+  HopperPlan copies_;
+  Writer out_;
+  FragmentText text_;
+  const tile::Pass& pass_;
+  bool frozen_ = false;
+};
+
+std::vector<std::string> Hopper::weights() const {
+  std::vector<std::string> out;
+  for (const tile::State* s : products())
+    if (std::find(out.begin(), out.end(), s->contraction->a) == out.end())
+      out.push_back(s->contraction->a);
+  return out;
+}
+
+void Hopper::print_barriers() {
+  const int stages = plan_.stages, arrivals = 4 * groups();
+  out_.line("const u32 bars = shared + " + str(copies_.bars) + ";");
+  out_.line("const u32 q_full = bars, q_empty = bars + 16, work_full = bars + 32, work_empty = bars + 48, claim = bars + 64;");
+  out_.line("const u32 k_full = bars + 72, k_empty = k_full + " + str(8 * stages) + ", v_full = k_empty + " +
+            str(8 * stages) + ", v_empty = v_full + " + str(8 * stages) + ";");
+  out_.line("volatile int* const slots = (volatile int*)(smem + " + str(copies_.slots) +
+            ");  // [2]{unit, tracked, overflow, -}");
+  out_.open("if (threadIdx.x == 0)");
+  out_.open("for (int i = 0; i < 2; ++i)");
+  out_.line("mbar_init(q_full + 8 * i, 1);");
+  out_.line("mbar_init(q_empty + 8 * i, " + str(arrivals) + ");");
+  out_.line("mbar_init(work_full + 8 * i, 1);");
+  out_.line("mbar_init(work_empty + 8 * i, " + str(arrivals + 1) + ");  // and the thread that loads");
+  out_.line("slots[4 * i + 2] = 0;");
+  out_.close();
+  out_.open("for (int i = 0; i < " + str(stages) + "; ++i)");
+  out_.line("mbar_init(k_full + 8 * i, 1);");
+  out_.line("mbar_init(v_full + 8 * i, 1);");
+  out_.line("mbar_init(k_empty + 8 * i, " + str(arrivals) + ");");
+  out_.line("mbar_init(v_empty + 8 * i, " + str(arrivals) + ");");
+  out_.close();
+  out_.line("mbar_init(claim, 1);");
+  out_.line("mbar_init_fence();");
+  out_.close();
+  out_.line("__syncthreads();");
+}
+
+/// A unit without a live tile gets one that is masked throughout.
+void Hopper::print_tiles() {
+  const std::string n = str(plan_.n);
+  text_.print_range(pass_);
+  out_.line("const int first_tile = min_(live_lo, max_(cols_end - 1, 0)) / " + n + ";");
+  out_.line("const int last_tile = max_((max_(live_hi, 1) - 1) / " + n + ", first_tile);");
+}
+
+void Hopper::print_load(const Operand& o, const std::string& to, const std::string& bar,
+                        const std::string& row) {
+  const HopperPlan::Copy& c = copies_.of(o);
+  Place place = text_.uniform_place();
+  place.axes[o.row] = row;
+  for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
+    place.axes[o.columns[0]] = str(64 * chunk);
+    Block block(plan_, place);
+    std::vector<std::string> at;
+    for (int d : c.dims) at.push_back("(int)(" + block.value(o.body->args[static_cast<size_t>(d)]) + ")");
+    block.print(out_);
+    out_.line("tma_load_" + str(static_cast<int64_t>(c.dims.size())) + "d(" + to + " + " +
+              str(chunk * c.rows * 128) + ", &p.maps[" + str(c.map) + "], " + bar + ", " + join(at, ", ") +
+              ");");
+  }
+}
+
+void Hopper::print_producer() {
+  out_.open("if (warp == 0 && lane == 0)");
+  out_.line("Ring k{0, 1}, v{0, 1};  // parity 1: an empty ring does not block");
+  out_.open("for (u32 it = 0;; ++it)");
+  out_.line("const Work work = take_work(it);");
+  out_.line("if (work.unit < 0) break;");
+  out_.line("const i64 unit = work.unit;");
+  text_.print_unit("0");
+  print_tiles();
+  auto loader = [&](const char* ring, const std::vector<const Operand*>& operands, int64_t bytes) {
+    const std::string r = ring;
+    out_.open("const auto load_" + r + " = [&](const int tile)");
+    out_.line("mbar_wait(" + r + "_empty + 8 * " + r + ".stage, " + r + ".parity);");
+    out_.line("const u32 bar = " + r + "_full + 8 * " + r + ".stage;");
+    out_.line("mbar_arrive_expect(bar, " + str(bytes) + ");");
+    for (const Operand* o : operands)
+      print_load(*o, "shared + " + str(copies_.of(*o).offset) + " + " + r + ".stage * " +
+                         str(copies_.of(*o).bytes), "bar", "tile * " + str(plan_.n));
+    out_.line(r + ".next();");
+    out_.close(";");
+  };
+  loader("k", copies_.scores, copies_.score_bytes);
+  loader("v", copies_.values, copies_.value_bytes);
+  out_.line("load_k(last_tile);");
+  out_.open("for (int tile = last_tile; tile >= first_tile; --tile)");
+  out_.line("if (tile == min_(last_tile, first_tile + 2)) mbar_arrive(claim);");
+  out_.line("if (tile > first_tile) load_k(tile - 1);");
+  out_.line("load_v(tile);");
+  out_.close();
+  out_.close();
+  out_.close();
+}
+
+// Claims a unit, posts it, loads its row operands; a unit that overflowed is posted once more.
+void Hopper::print_scheduler() {
+  out_.open("if (warp == 1 && lane == 0)");
+  out_.line("Work last{-1, 0}, before{-1, 0};  // posted one and two turns ago");
+  out_.line("bool all_claimed = false;");
+  out_.line("const int units = unit_count();");
+  const std::string redo = frozen_ ? "w.unit >= 0 && !w.tracked && slots[4 * b + 2]" : "false";
+  out_.line("const auto overflowed = [&](const Work& w, u32 b) { (void)w, (void)b; return " + redo + "; };");
+  out_.open("for (u32 it = 0;; ++it)");
+  out_.line("const u32 b = it & 1, parity = (it >> 1) & 1;");
+  out_.line("mbar_wait(q_empty + 8 * b, parity ^ 1);  // consumers are through with the unit before the last");
+  out_.line("if (it > 0) mbar_wait(claim, (it - 1) & 1);  // claim late, else the last units are dealt unevenly");
+  out_.line("Work work{-1, 0};");
+  out_.open("if (overflowed(before, b))");
+  out_.line("work = before, work.tracked = 1;");
+  out_.close();
+  out_.open("else if (!all_claimed)");
+  out_.line("const int next = it == 0 ? (int)blockIdx.x : atomicAdd(counter, 1) + (int)gridDim.x;");
+  out_.line("if (next < units) work.unit = next;");
+  out_.line("else all_claimed = true;");
+  out_.close();
+  if (frozen_) {
+    out_.open("if (work.unit < 0 && last.unit >= 0 && !last.tracked)");
+    out_.line("mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the end, unless the last one overflows");
+    out_.line("if (overflowed(last, b ^ 1)) work = last, work.tracked = 1, last.unit = -1;");
+    out_.close();
+  }
+  out_.line("before = last, last = work;");
+  out_.line("mbar_wait(work_empty + 8 * b, parity ^ 1);");
+  out_.line("slots[4 * b] = work.unit, slots[4 * b + 1] = work.tracked, slots[4 * b + 2] = 0;");
+  out_.line("mbar_arrive(work_full + 8 * b);");
+  out_.line("if (work.unit < 0) break;");
+  out_.line("const i64 unit = work.unit;");
+  text_.print_unit("0");
+  out_.line("mbar_arrive_expect(q_full + 8 * b, " + str(copies_.row_bytes) + ");");
+  for (const Operand* o : copies_.row_operands)
+    print_load(*o, "shared + " + str(copies_.of(*o).offset) + " + b * " + str(copies_.of(*o).bytes),
+               "q_full + 8 * b", "row_lo");
+  out_.close();
+  out_.line("__threadfence();  // the last CTA zeroes the counters for the next launch");
+  out_.line("if (atomicAdd(counter + 1, 1) == (int)gridDim.x - 1) counter[0] = 0, counter[1] = 0;");
+  out_.close();
+}
+
+void Hopper::print_issue_scores() {
+  out_.open("const auto issue_scores = [&](const u32 qb)");
+  out_.line("wgmma_fence();");
+  for (const tile::Contraction& c : pass_.contractions) {
+    const Operand &a = a_of(c), &b = b_of(c);
+    out_.line("scores_hopper<" + std::string(math_text(a.math)) + ", " + str(plan_.n) + ", " + str(a.padded) +
+              ", " + str(copies_.of(a).rows) + ">(" + plan_.value(c.value).id + ", desc_" + a.id +
+              " + qb * " + str(copies_.of(a).bytes >> 4) + ", desc_" + b.id + " + k.stage * " +
+              str(copies_.of(b).bytes >> 4) + ");");
+  }
+  out_.line("wgmma_commit();");
+  out_.close(";");
+}
+
+void Hopper::print_issue_values(bool) {
+  out_.open("const auto issue_values = [&]()");
+  for (const tile::State* s : products()) {
+    const Operand& b = plan_.operand(s->contraction->b);
+    out_.line("values_hopper<" + std::string(math_text(b.math)) + ", " + str(plan_.n) + ", " + str(b.padded) +
+              ">(" + plan_.value(s->name).id + ", " + plan_.value(s->contraction->a).id + "_packed, desc_" +
+              b.id + " + v.stage * " + str(copies_.of(b).bytes >> 4) + ");");
+  }
+  out_.line("wgmma_commit();");
+  out_.close(";");
+}
+
+/// From the score fragments to `<weights>_out`.
+void Hopper::print_softmax() {
+  text_.print_scales(pass_);
+  out_.line("const int lo = tile * " + str(plan_.n) + ", hi = lo + " + str(plan_.n) +
+            ", col0 = lo + 2 * t;");
+  out_.line("(void)hi;");
+  auto branch = [&](const FragmentText::Step& step) {
+    text_.print_step(pass_, step);
+    for (const std::string& w : weights()) {
+      const std::string id = plan_.value(w).id;
+      out_.line("#pragma unroll");
+      out_.line("for (int i = 0; i < " + str(plan_.n / 2) + "; ++i) " + id + "_out[i] = " + id + "[i];");
+    }
+  };
+  out_.open("if (fast)");
+  branch({.full = true, .frozen = frozen_, .deferred = true});
+  out_.otherwise();
+  branch({.full = false, .frozen = false, .deferred = true});
+  out_.close();
+}
+
+void Hopper::pack() {
+  for (const std::string& w : weights()) {
+    const std::string id = plan_.value(w).id;
+    Math math = Math::Bf16;
+    for (const tile::State* s : products())
+      if (s->contraction->a == w) math = plan_.operand(s->contraction->b).math;
+    out_.line("#pragma unroll");
+    out_.line("for (int i = 0; i < " + str(plan_.n / 4) + "; ++i) " + id + "_packed[i] = pack<" +
+              std::string(math_text(math)) + ">(" + id + "_out[2 * i], " + id + "_out[2 * i + 1]);");
+  }
+}
+
+void Hopper::print_consumer() {
+  out_.line("const int group = warpgroup - 1;");
+  out_.line("const int turn = 2 + group, next_turn = 2 + (group == " + str(groups() - 1) + " ? 0 : group + 1);");
+  out_.line("(void)turn, (void)next_turn;");
+  out_.line("const bool elected = lane == 0;");
+  for (const Operand& o : plan_.operands) {
+    const HopperPlan::Copy& c = copies_.of(o);
+    const bool n_major = std::find(copies_.values.begin(), copies_.values.end(), &o) != copies_.values.end();
+    out_.line("const u64 desc_" + o.id + " = smem_desc(shared + " + str(c.offset) +
+              (plan_.is_loop_operand(o) ? "" : " + group * 8192") + ", " +
+              (n_major ? str(c.rows * 128) : "16") + ", 1024, 128);");
+  }
+  out_.line("Ring k{0, 0}, v{0, 0};");
+  out_.line("u32 it = 0;  // units begun: parity and buffer of row operands and of work slots");
+  for (const tile::Contraction& c : pass_.contractions)
+    out_.line("float " + plan_.value(c.value).id + "[" + str(plan_.n / 2) + "];");
+  for (const std::string& w : weights()) {
+    const std::string id = plan_.value(w).id;
+    out_.line("u32 " + id + "_packed[" + str(plan_.n / 4) + "];");
+    out_.line("float " + id + "_out[" + str(plan_.n / 2) + "];");
+  }
+  for (const tile::State* s : products())
+    out_.line("float " + plan_.value(s->name).id + "[" + str(plan_.value(s->name).padded / 2) + "];");
+  print_issue_scores();
+  print_issue_values(true);
+  out_.line("const auto release_k = [&]() { if (elected) mbar_arrive(k_empty + 8 * k.stage); k.next(); };");
+  out_.line("const auto release_v = [&]() { if (elected) mbar_arrive(v_empty + 8 * v.stage); v.next(); };");
+  out_.line("Work work = take_work(it);");
+  out_.line("if (work.unit < 0) return;");
+  const bool turns = groups() == 2;
+  if (turns) out_.line("if (group == 0) named_arrive(turn, 256);");
+  out_.line("mbar_wait(q_full, 0);");
+  out_.line("mbar_wait(k_full, 0);");
+  out_.line("issue_scores(0);");
+  out_.line("wgmma_wait<0>();");
+  out_.line("release_k();");
+  out_.open("while (work.unit >= 0)");
+  out_.line("// the scores of the unit's last tile are there");
+  out_.line("const u32 qb = it & 1;");
+  out_.line("const i64 unit = work.unit;");
+  text_.print_unit("16 * (warp - 4) + g");
+  print_tiles();
+  text_.print_prologue();
+  text_.print_states(pass_, false);
+  text_.print_hoisted(pass_);
+  text_.declare_fragments(pass_);
+  out_.line("const float share = 1.f;");
+  out_.line("(void)share;");
+  out_.open("const auto is_full = [&](const int tile)");
+  out_.line("return tile * " + str(plan_.n) + " >= full_lo && tile * " + str(plan_.n) + " + " + str(plan_.n) +
+            " <= full_hi" + (frozen_ ? " && !work.tracked" : "") + ";");
+  out_.close(";");
+  out_.open("const auto softmax = [&](const int tile, const bool fast, auto&& settled)");
+  print_softmax();
+  out_.line("settled();");
+  pack();
+  text_.print_rescale(pass_);
+  out_.close(";");
+  out_.line(std::string("softmax(last_tile, ") + (frozen_ ? "false" : "is_full(last_tile)") + ", [] {});");
+  out_.line("#pragma unroll 1");
+  out_.open("for (int tile = last_tile - 1; tile >= first_tile; --tile)");
+  out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+  if (turns) out_.line("named_sync(turn, 256);");
+  out_.line("issue_scores(qb);");
+  out_.line("issue_values();");
+  if (turns) out_.line("named_arrive(next_turn, 256);");
+  out_.line("wgmma_wait<1>();");
+  out_.line("release_k();");
+  out_.open("softmax(tile, is_full(tile), [&]");
+  out_.line("wgmma_wait<0>();");
+  out_.line("release_v();");
+  out_.close(");");
+  out_.close();
+  out_.line("// the last values of this unit and the first scores of the next one: the epilogue runs under these");
+  if (frozen_) {
+    const std::string over = text_.print_overflow(pass_);
+    out_.line("if (!work.tracked && __any_sync(~0u, " + over + ") && elected) slots[4 * qb + 2] = 1;");
+  }
+  out_.line("__syncwarp();");
+  out_.line("if (elected) mbar_arrive(q_empty + 8 * qb);");
+  out_.line("++it;");
+  out_.line("work = take_work(it);");
+  out_.line("const bool more = work.unit >= 0;");
+  out_.line("const u32 qn = it & 1;");
+  out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+  out_.open("if (more)");
+  out_.line("mbar_wait(q_full + 8 * qn, (it >> 1) & 1);");
+  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+  out_.close();
+  if (turns) out_.line("named_sync(turn, 256);");
+  out_.line("wgmma_fence();");
+  out_.line("issue_values();");
+  out_.line("issue_scores(qn);  // on stale operands at the end: under a branch every product would be serialised");
+  if (turns) out_.line("named_arrive(next_turn, 256);");
+  out_.line("wgmma_wait<1>();");
+  out_.line("release_v();");
+  text_.print_finals(pass_);
+  text_.print_epilogue();
+  out_.line("wgmma_wait<0>();");
+  out_.line("if (more) release_k();");
+  out_.close();
+}
+
+Source Hopper::run() {
+  Source source;
+  source.entry = identifier("fl_" + plan_.kernel.name);
+  source.threads = threads();
+  source.shared_bytes = static_cast<int>(copies_.shared);
+  source.units = text_.units();
+  source.ctas_per_sm = 1;
+  source.counter = true;
+  source.maps = copies_.maps;
+  size_t words = plan_.tensors.size() + plan_.kernel.symbols.size();
+  for (const auto& [name, t] : plan_.tensors) words += t.shape.size();
+  out_.line("// " + plan_.kernel.name + ": " + str(groups()) + " warpgroups of 64 rows, loop by " +
+            str(plan_.n) + (frozen_ ? ", references frozen" : ""));
+  out_.line("#include \"warpgroup.cuh\"");
+  out_.line();
+  for (const auto& [n, math] : copies_.shapes) {
+    std::string type = math_text(math);
+    for (char& c : type) c = static_cast<char>(std::tolower(c));
+    out_.append(wgmma_text(static_cast<int>(n), type));
+  }
+  out_.line();
+  out_.line("struct Params {");
+  out_.line("  TensorMap maps[" + str(static_cast<int64_t>(copies_.maps.size())) + "];");
+  out_.line("  u64 words[" + str(static_cast<int64_t>(words) + 1) + "];");
+  out_.line("};");
+  out_.line();
+  out_.line("struct Work {");
+  out_.line("  int unit, tracked;  // negative: no more. tracked: references follow in every tile");
+  out_.line("};");
+  out_.line();
+  out_.line("struct Ring {  // the buffer at hand and the parity of its phase");
+  out_.line("  u32 stage, parity;");
+  out_.line("  MEMBER void next() { if (++stage == " + str(plan_.stages) + ") stage = 0, parity ^= 1; }");
+  out_.line("};");
+  out_.line();
+  out_.open("extern \"C\" __global__ void __launch_bounds__(" + str(threads()) + ", 1) " + source.entry +
+            "(const __grid_constant__ Params p)");
+  out_.line("SHARED_MEMORY(smem);");
+  out_.line("const u32 shared = smem_addr(smem);");
+  out_.line("const int lane = lane_id(), warp = warp_uniform((int)(threadIdx.x / 32)), warpgroup = warp_uniform((int)(threadIdx.x / 128)), g = lane >> 2, t = lane & 3;");
+  text_.print_arguments();
+  out_.line("int* const counter = (int*)p.words[" + str(static_cast<int64_t>(words)) + "];");
+  print_barriers();
+  out_.open("const auto take_work = [&](const u32 it)");
+  out_.line("const u32 b = it & 1;");
+  out_.line("mbar_wait(work_full + 8 * b, (it >> 1) & 1);");
+  out_.line("const Work w{slots[4 * b], slots[4 * b + 1]};");
+  out_.line("if (warpgroup > 0) __syncwarp();");
+  out_.line("if (lane == 0) mbar_arrive(work_empty + 8 * b);");
+  out_.line("return w;");
+  out_.close(";");
+  out_.open("const auto unit_count = [&]()");
+  Place sizes = text_.uniform_place();
+  Block block(plan_, sizes);
+  out_.line("return (int)(" + block.value(text_.units()) + ");");
+  out_.close(";");
+  out_.open("if (warpgroup == 0)");
+  out_.line("regs_shrink<" + str(groups() == 1 ? 56 : groups() == 3 ? 32 : 24) + ">();");
+  print_producer();
+  print_scheduler();
+  out_.otherwise();
+  out_.line("regs_grow<" + str(groups() == 1 ? 248 : groups() == 2 ? 240 : groups() == 3 ? 160 : 112) + ">();");
+  print_consumer();
+  out_.close();
+  out_.close();
+  source.text = out_.text();
+  return source;
+}
+
+}  // namespace
+
+Source emit_hopper(const tile::Kernel& kernel, int64_t shared_limit) {
+  return Hopper(kernel, shared_limit).run();
+}
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,35 @@
+// Where the operands of the Hopper path lie in shared memory, and how the copy engine brings them:
+// panels of 64 columns, [rows][128 bytes], 128-byte swizzle.
+#pragma once
+#include <set>
+
+#include "codegen/cuda/plan.h"
+#include "codegen/cuda/source.h"
+
+namespace flashlight::codegen::cuda {
+
+class HopperPlan {
+ public:
+  HopperPlan(const Plan& plan, int64_t shared_limit);
+
+  struct Copy {
+    int map = 0;             // index of its tensor map
+    std::vector<int> dims;   // of the tensor, from the innermost of the map
+    int64_t rows = 0, chunks = 0, bytes = 0;  // of one buffer
+    int64_t offset = 0;      // of the first buffer
+  };
+
+  const Copy& of(const Operand& o) const { return copies_.at(&o); }
+
+  std::vector<const Operand*> row_operands, scores, values;  // the last two: loop operands of each
+  int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;
+  int64_t slots = 0, bars = 0, shared = 0;
+  std::vector<TensorMap> maps;
+  std::set<std::pair<int64_t, Math>> shapes;  // of wgmma: columns, type
+
+ private:
+  void copy(const Plan& plan, const Operand& o);
+  std::map<const Operand*, Copy> copies_;
+};
+
+}  // namespace flashlight::codegen::cuda
