@@ -23,15 +23,8 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 ROUNDS = 3
 LONGEST_UNFUSED = 8192  # torch.compile stores all scores
 COLUMNS = [
-    "program",
-    "sizes",
-    "dtype",
-    "system",
-    "median_ms",
-    "tflops",
-    "first_call_s",
-    "error",
-    "counts",
+    *("program", "sizes", "dtype", "system"),
+    *("median_ms", "tflops", "first_call_s", "error", "counts"),
 ]
 
 
