@@ -11,10 +11,19 @@ BUILD := build/dev
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
+# Nothing is fetched for a GPU: the package is built with what that machine's Python has (torch with
+# CUDA, nanobind, scikit-build-core, pytest-xdist; cmake and ninja beside it), GoogleTest is not needed.
+REMOTE := build/remote
+REMOTE_PYTHON = FLASHLIGHT_CACHE_DIR=$(CURDIR)/$(REMOTE)/cache \
+                PYTHONPATH=$(CURDIR)/$(REMOTE)/site:$(CURDIR) $(GPU_PYTHON)
+GPU_PYTHON ?= python3
+GPU_JOBS ?= 6
+BENCH ?=
+
 package_sources = $(shell find $(wildcard CMakeLists.txt pyproject.toml cmake include src python) \
                     -type f -not -path '*/__pycache__/*' -not -name '*.so')
 
-.PHONY: help demo test unit bench lint format clean apt cxx
+.PHONY: help demo test unit bench lint format clean apt cxx gpu gputest gpubench
 
 help:  ## List the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -35,6 +44,14 @@ unit: $(BUILD)/build.ninja  ## The fast C++ tests: no compiler and no GPU at run
 bench: $(VENV)/.package  ## Measure against eager, torch.compile, SDPA and FlexAttention
 	python -m bench.run
 
+gpu: gputest gpubench  ## On a machine with an NVIDIA GPU: the tests there, then the measurements
+
+gputest: $(REMOTE)/.package
+	$(REMOTE_PYTHON) -m pytest -q -n $(GPU_JOBS) tests/gpu
+
+gpubench: $(REMOTE)/.package
+	$(REMOTE_PYTHON) -m bench.gpu $(BENCH)
+
 lint: $(VENV)/.requirements  ## What pre-commit runs, on all files
 	python -m tools.lint
 
@@ -51,6 +68,13 @@ cxx: $(VENV)/.package
 $(VENV)/.package: $(VENV)/.requirements $(package_sources) | apt
 	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) pip install -q --no-build-isolation --no-deps . \
 	  -C build-dir=$(BUILD)
+	touch $@
+
+$(REMOTE)/.package: $(package_sources)
+	mkdir -p $(REMOTE)
+	CMAKE_BUILD_PARALLEL_LEVEL=$(shell nproc) $(GPU_PYTHON) -m pip install -q --no-index --no-deps \
+	  --no-build-isolation --upgrade --target $(REMOTE)/site . -C build-dir=$(REMOTE)/cmake \
+	  -C cmake.define.FLASHLIGHT_TESTS=OFF
 	touch $@
 
 $(BUILD)/build.ninja: | $(VENV)/.requirements apt

@@ -29,8 +29,10 @@ std::vector<api::View> views(const Addresses& data, const Strides& strides) {
 
 void call(const api::Compiled& compiled, const Addresses& inputs, const Strides& input_strides,
           const Addresses& outputs, const Strides& output_strides,
-          const std::vector<int64_t>& symbols) {
-  compiled.call(views(inputs, input_strides), views(outputs, output_strides), symbols);
+          const std::vector<int64_t>& symbols, int gpu, uintptr_t stream, uintptr_t workspace,
+          bool tf32) {
+  compiled.call(views(inputs, input_strides), views(outputs, output_strides), symbols,
+                {gpu, reinterpret_cast<void*>(stream), reinterpret_cast<void*>(workspace), tf32});
 }
 
 }  // namespace
@@ -39,6 +41,9 @@ void bind_compile(nb::module_& m) {
   m.def("discover", &discover, nb::arg("program"));
   m.def("kernels_made", &api::variants_made);
   m.def("cache_hits", &api::variants_from_disk);
+  m.def("gpu_problem", &api::gpu_problem, nb::arg("gpu"));
+  m.def("nvrtc", &api::nvrtc_text);
+  m.def("set_nvrtc_folders", &api::set_nvrtc_folders, nb::arg("folders"));
   using api::KernelFacts;
   nb::class_<KernelFacts>(m, "KernelFacts")
       .def_ro("name", &KernelFacts::name)
@@ -46,6 +51,7 @@ void bind_compile(nb::module_& m) {
       .def_ro("update", &KernelFacts::update)
       .def_ro("merge", &KernelFacts::merge)
       .def_ro("schedule", &KernelFacts::schedule)
+      .def_ro("resources", &KernelFacts::resources)
       .def_ro("source", &KernelFacts::source)
       .def_ro("dead", &KernelFacts::dead)
       .def_ro("partial", &KernelFacts::partial)
@@ -56,8 +62,11 @@ void bind_compile(nb::module_& m) {
   nb::class_<api::Compiled>(m, "Compiled")
       .def(nb::init<const std::string&>(), nb::arg("text"))
       .def("explain", &api::explain, nb::arg("symbols"))
+      .def("workspace_bytes", &api::Compiled::workspace_bytes, nb::arg("symbols"))
       .def("__call__", &call, nb::arg("inputs"), nb::arg("input_strides"), nb::arg("outputs"),
-           nb::arg("output_strides"), nb::arg("symbols"), nb::call_guard<nb::gil_scoped_release>());
+           nb::arg("output_strides"), nb::arg("symbols"), nb::arg("gpu") = api::kCpu,
+           nb::arg("stream") = 0, nb::arg("workspace") = 0, nb::arg("tf32") = false,
+           nb::call_guard<nb::gil_scoped_release>());
 }
 
 }  // namespace flashlight::python

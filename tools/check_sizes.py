@@ -17,7 +17,8 @@ LONG_FILE_SHARE_WARN = 0.25
 # Budgets of physical lines. Raising one takes a commit that edits the number and says why.
 # 800 -> 1550: the first guess had no room for the table of ATen ops (600 lines), for evaluating a
 # program by torch ops when no kernel can be made (150), and for explain's text (150).
-FRONT_DOOR_BUDGET = 1550
+# 1550 -> 1700: which devices get kernels, and what a call on a GPU is told (90).
+FRONT_DOOR_BUDGET = 1700
 # 10000 -> 17000: IR with proofs of ranges 3700, transforms with the solver 3700, tile with its own
 # interpreter and verifier 2600, emitter 2700, the rest 3100 (counted when the CPU slice landed).
 CORE_BUDGET = 17_000

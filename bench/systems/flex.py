@@ -30,6 +30,6 @@ def prepare(problem):
     score_mod, mask_mod = found
     q, k, v = problem.args[:3]
     S, Sk = q.shape[-2], k.shape[-2]
-    mask = create_block_mask(mask_mod, None, None, S, Sk, device="cpu") if mask_mod else None
+    mask = create_block_mask(mask_mod, None, None, S, Sk, device=q.device) if mask_mod else None
     fn = torch.compile(lambda q, k, v: flex_attention(q, k, v, score_mod, mask))
     return lambda: fn(q, k, v)

@@ -115,6 +115,9 @@ def obstacle(program, nodes) -> str | None:
         return f"cut inside an op at {inside[0]}"
     if not program.inputs:
         return "has no inputs"
+    devices = {nodes[name].meta["val"].device for name in names}
+    if len(devices) > 1:
+        return f"tensors on {' and '.join(sorted(map(str, devices)))}"
     outputs = {nodes[o.name] for o in program.outputs}
     seen, todo = set(), [nodes[i.name] for i in program.inputs]
     while todo:

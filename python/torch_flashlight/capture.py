@@ -7,7 +7,7 @@ import torch
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from torch_flashlight import _core as core
-from torch_flashlight import ops
+from torch_flashlight import device, ops
 from torch_flashlight.pointwise import HANDLERS, TYPES, dtype_text
 from torch_flashlight.sizes import Sizes, Unsupported
 
@@ -133,6 +133,7 @@ class Capture:
         for used in source.all_input_nodes:
             if isinstance(used.meta.get("val"), torch.Tensor):
                 self._check(used)
+                self._check_place(node, used)
         return handler(self, node, self._arguments(source), *index)
 
     @staticmethod
@@ -149,9 +150,15 @@ class Capture:
             raise Unsupported("has no elements")
         if value.layout != torch.strided or value.is_quantized:
             raise Unsupported(f"layout {value.layout}")
-        if value.device.type != "cpu":
-            raise Unsupported(f"device {value.device}")
+        if reason := device.problem(value.device):
+            raise Unsupported(reason)
         dtype_text(value.dtype)
+
+    def _check_place(self, node, used):
+        """An op stays on one device, but for numbers: those may lie in 0-d tensors of the CPU."""
+        here, there = self.meta(node).device, self.meta(used).device
+        if here != there and self.scalar(used) is None:
+            raise Unsupported(f"tensors on {there} and {here}")
 
     def _reads_memory(self, node):
         """Whether the node needs its arguments as tensors: it is not part of the program."""

@@ -115,9 +115,9 @@ class _Computation:
 
     def _eval(self, e):
         if e.op == "const":
-            return torch.tensor(e.value, dtype=COMPUTE[e.type], device=self.device)
+            return self._number(e.value, COMPUTE[e.type])
         if e.op == "symbol":
-            return torch.tensor(self.sizes[e.name], device=self.device)
+            return self._number(self.sizes[e.name], torch.int64)
         if e.op == "axis":
             d = self.place[e.name]
             shape = [1] * len(self.axes)
@@ -131,6 +131,10 @@ class _Computation:
         if e.op == "cast":
             return args[0].to(COMPUTE[e.type])
         return OPS.get(e.op, getattr(torch, e.op, None))(*args)
+
+    def _number(self, value, dtype):
+        # Not torch.tensor: its copy from the CPU may not stand in a captured CUDA graph.
+        return torch.full((), value, dtype=dtype, device=self.device)
 
     def _load(self, e):
         x = self.values[e.name]

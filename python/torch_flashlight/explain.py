@@ -31,6 +31,7 @@ class Kernel:
     bytes: int  # read and written
     saved_bytes: int  # values that never are in memory together
     schedule: str
+    resources: str  # GPU: registers, spills and shared memory, as ptxas counts them
     source: str = field(repr=False)
 
     def __str__(self):
@@ -41,6 +42,7 @@ class Kernel:
             f"  ops       {', '.join(self.ops)}",
             f"  loops     {self.loops}",
             f"  schedule  {self.schedule}",
+            *([f"  resources {self.resources}"] if self.resources else []),
             f"  tiles     {tiles.dead / count:.0%} dead, {tiles.partial / count:.0%} partial, "
             f"{tiles.full / count:.0%} full",
             f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB moved, "
@@ -105,6 +107,7 @@ def kernels_of(text) -> list[Kernel]:
             bytes=facts.bytes,
             saved_bytes=facts.saved_bytes,
             schedule=facts.schedule,
+            resources=facts.resources,
             source=facts.source,
         )
         for facts in made.explain()

@@ -7,6 +7,7 @@ import warnings
 import torch
 
 from torch_flashlight import _core as core
+from torch_flashlight import device
 from torch_flashlight.evaluate import DTYPES, evaluate
 
 library = torch.library.Library("flashlight", "DEF")
@@ -50,10 +51,12 @@ class Kernel:
         names = {"sym_max": torch.sym_max, "sym_min": torch.sym_min}
         self.shapes = eval(f"lambda {', '.join(self.program.symbols)}: ({body},)", names)
         self.dtypes = [DTYPES[self.program.computation(o.name).dtype] for o in outputs]
-        self.layouts = {}
+        tensors = [i.dtype for i in self.program.inputs]
+        self.may_use_tf32 = "f32" in tensors or torch.float32 in self.dtypes
+        self.layouts, self.workspaces = {}, {}  # by the values of symbols
         self.text = text
         self.symbols = None  # of the last call
-        self.broken = False
+        self.broken = set()  # types of devices where no kernel can be made
 
     @functools.cached_property
     def compiled(self):
@@ -74,23 +77,47 @@ class Kernel:
             if len(self.layouts) == MAX_LAYOUTS:
                 self.layouts.clear()
             layout = self.layouts[key] = self.layout(symbols)
-        outputs = [torch.empty_strided(s, t, dtype=d) for s, t, d in layout]
-        if not self.broken:
+        where = inputs[0].device
+        outputs = [torch.empty_strided(s, t, dtype=d, device=where) for s, t, d in layout]
+        if where.type not in self.broken:
             try:
-                self.compiled(
-                    [x.data_ptr() for x in inputs],
-                    [x.stride() for x in inputs],
-                    [x.data_ptr() for x in outputs],
-                    [t for _, t, _ in layout],
-                    key,
-                )
+                self.launch(inputs, outputs, layout, key, where)
                 return outputs
             except core.Error as error:
-                self.broken = True
+                self.broken.add(where.type)
                 warnings.warn(f"flashlight runs a program by torch ops: {error}", stacklevel=2)
         for out, value in zip(outputs, evaluate(self.program, inputs, symbols), strict=True):
             out.copy_(value)
         return outputs
+
+    def launch(self, inputs, outputs, layout, key, where):
+        """On a GPU: in the current stream, without waiting. All memory is torch's, so that streams
+        and captured graphs see it."""
+        place = ()
+        if where.type == device.CUDA:
+            bytes = self.workspace_bytes(key)
+            workspace = torch.empty(bytes, dtype=torch.uint8, device=where) if bytes else None
+            place = (
+                where.index,
+                device.stream_of(where.index),
+                workspace.data_ptr() if bytes else 0,
+                self.may_use_tf32 and device.tf32(),
+            )
+        self.compiled(
+            [x.data_ptr() for x in inputs],
+            [x.stride() for x in inputs],
+            [x.data_ptr() for x in outputs],
+            [t for _, t, _ in layout],
+            key,
+            *place,
+        )
+
+    def workspace_bytes(self, key) -> int:
+        if key not in self.workspaces:
+            if len(self.workspaces) == MAX_LAYOUTS:
+                self.workspaces.clear()
+            self.workspaces[key] = self.compiled.workspace_bytes(key)
+        return self.workspaces[key]
 
     def explain(self):
         """Facts of its kernels at the sizes of the last call."""
@@ -113,4 +140,5 @@ def fake(inputs, symbols, program):
 
 
 library.impl("run", run, "CPU")
+library.impl("run", run, "CUDA")
 torch.library.register_fake("flashlight::run", fake, lib=library)

@@ -1,9 +1,10 @@
 #include "api/compile.h"
 
+#include <cstdlib>
 #include <map>
+#include <mutex>
 
 #include "api/generalize.h"
-#include "codegen/cpu/device/abi.h"
 #include "support/env.h"
 #include "support/error.h"
 #include "transform/canonicalize.h"
@@ -24,30 +25,50 @@ struct Step {
   std::vector<int> symbols;   // indices of the family's
 };
 
-constexpr size_t kAlignment = 64;
+/// Memory between two kernels, for given sizes: one block, a part for each tensor.
+struct Room {
+  struct Part {
+    size_t offset;
+    std::vector<int64_t> strides;
+  };
+  std::vector<Part> parts;
+  size_t bytes = 0;
+};
 
-/// Memory of one tensor for the time of one call.
-class Temporary {
- public:
-  Temporary(const ir::Store& store, const ir::Bindings& symbols) : strides_(store.shape.size()) {
+constexpr size_t kAlignment = 256;  // of each part
+constexpr size_t kMostRooms = 1024;
+
+Room make_room(const std::vector<ir::Store>& temporaries, const ir::Bindings& sizes) {
+  Room room;
+  for (const ir::Store& store : temporaries) {
+    Room::Part part{room.bytes, std::vector<int64_t>(store.shape.size())};
     int64_t elements = 1;
-    for (size_t i = strides_.size(); i-- > 0;) {
+    for (size_t i = part.strides.size(); i-- > 0;) {
       const size_t d = store.order.empty() ? i : size_t(store.order[i]);
-      strides_[d] = elements;
-      elements *= ir::evaluate(store.shape[d], symbols);
+      part.strides[d] = elements;
+      elements *= ir::evaluate(store.shape[d], sizes);
     }
     const size_t bytes = size_t(elements) * size_t(ir::dtype_size(store.dtype));
-    data_.reset(std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment));
-    if (!data_) throw CompileError("no memory for " + store.name + " between two kernels");
+    room.bytes += (bytes / kAlignment + 1) * kAlignment;
+    room.parts.push_back(std::move(part));
   }
+  return room;
+}
 
-  View view() const { return {data_.get(), strides_.data()}; }
+/// Memory of the CPU for the time of one call.
+class HostBlock {
+ public:
+  explicit HostBlock(size_t bytes)
+      : data_(bytes ? std::aligned_alloc(kAlignment, bytes) : nullptr) {
+    if (bytes && !data_)
+      throw CompileError("no memory for " + std::to_string(bytes) + " bytes between two kernels");
+  }
+  void* data() const { return data_.get(); }
 
  private:
   struct Free {
     void operator()(void* p) const { std::free(p); }
   };
-  std::vector<int64_t> strides_;
   std::unique_ptr<void, Free> data_;
 };
 
@@ -57,6 +78,8 @@ struct Family {
   ir::Program program;
   std::vector<Step> steps;
   std::vector<ir::Store> temporaries;
+  std::mutex mutex;  // guards rooms
+  std::map<std::vector<int64_t>, std::shared_ptr<const Room>> rooms;
 
   explicit Family(ir::Program general) : program(std::move(general)) {
     std::map<std::string, Place> places;
@@ -83,6 +106,8 @@ struct Family {
     step.variants = std::make_unique<Variants>(std::move(stream));
     steps.push_back(std::move(step));
   }
+
+  std::shared_ptr<const Room> room_of(const std::vector<int64_t>& values);
 };
 
 namespace {
@@ -93,6 +118,20 @@ ir::Bindings bind_symbols(const ir::Program& program, const std::vector<int64_t>
   for (size_t i = 0; i < values.size(); ++i) out[program.symbols[i].name] = values[i];
   return out;
 }
+
+}  // namespace
+
+/// Null where no memory is needed. Expressions are evaluated once for each set of sizes.
+std::shared_ptr<const Room> Family::room_of(const std::vector<int64_t>& values) {
+  if (temporaries.empty()) return nullptr;
+  const std::lock_guard lock(mutex);
+  if (rooms.size() == kMostRooms) rooms.clear();
+  std::shared_ptr<const Room>& room = rooms[values];
+  if (!room) room = std::make_shared<Room>(make_room(temporaries, bind_symbols(program, values)));
+  return room;
+}
+
+namespace {
 
 /// Programs that are equal but for hints share their kernels. Never destroyed: kernels may run in
 /// other threads until the process is gone.
@@ -136,16 +175,24 @@ std::vector<const Variants*> Compiled::kernels() const {
   return out;
 }
 
+int64_t Compiled::workspace_bytes(const std::vector<int64_t>& symbols) const {
+  const std::shared_ptr<const Room> room = family_->room_of(values_of(symbols));
+  return room ? int64_t(room->bytes) : 0;
+}
+
 void Compiled::call(const std::vector<View>& inputs, const std::vector<View>& outputs,
-                    const std::vector<int64_t>& symbols) const {
+                    const std::vector<int64_t>& symbols, const Where& where) const {
   if (inputs.size() != program_.inputs.size() || outputs.size() != program_.outputs.size())
     throw Refused("call", "wrong number of tensors");
   const std::vector<int64_t> values = values_of(symbols);
-  std::vector<Temporary> temporaries;
-  if (!family_->temporaries.empty()) {
-    const ir::Bindings sizes = bind_symbols(family_->program, values);
-    for (const ir::Store& t : family_->temporaries) temporaries.emplace_back(t, sizes);
-  }
+  const std::shared_ptr<const Room> room = family_->room_of(values);
+  const HostBlock own_room(room && where.gpu == kCpu ? room->bytes : 0);
+  char* const memory = static_cast<char*>(where.gpu == kCpu ? own_room.data() : where.workspace);
+  if (room && memory == nullptr) throw Refused("call", "needs a workspace");
+  const auto temporary = [&](size_t i) {
+    const Room::Part& part = room->parts[i];
+    return View{memory + part.offset, part.strides.data()};
+  };
   std::vector<void*> data;
   std::vector<const int64_t*> strides;
   std::vector<int64_t> own;
@@ -154,14 +201,12 @@ void Compiled::call(const std::vector<View>& inputs, const std::vector<View>& ou
     for (const Place& p : step.places) {
       const View view = p.kind == Place::kInput    ? inputs[p.index]
                         : p.kind == Place::kOutput ? outputs[p.index]
-                                                   : temporaries[p.index].view();
+                                                   : temporary(p.index);
       data.push_back(view.data), strides.push_back(view.strides);
     }
     for (int i : step.symbols) own.push_back(values[size_t(i)]);
-    const Variant& variant = step.variants->get(own.data(), strides.data());
-    const fl_args args{data.data(), strides.data(), own.data()};
-    if (variant.entry(&args) != 0)
-      throw CompileError("memory ran out in kernel " + variant.kernel.name);
+    const Arguments arguments{data.data(), strides.data(), own.data(), where.stream};
+    step.variants->get(arguments, where).executable->run(arguments);
   }
 }
 

@@ -29,9 +29,13 @@ class Compiled {
   const ir::Program& program() const { return program_; }
 
   /// Runs on views of the program's inputs and outputs (shapes as the program says at `symbols`).
-  /// Thread-safe. Throws Refused or CompileError when a kernel cannot be made.
+  /// Thread-safe. Throws Refused or CompileError when a kernel cannot be made. On a GPU: returns
+  /// when all kernels are in the stream, and takes no memory of the device.
   void call(const std::vector<View>& inputs, const std::vector<View>& outputs,
-            const std::vector<int64_t>& symbols) const;
+            const std::vector<int64_t>& symbols, const Where& where = {}) const;
+
+  /// Memory that a call on a GPU needs between its kernels, for the time until they have run.
+  int64_t workspace_bytes(const std::vector<int64_t>& symbols) const;
 
   /// For explain: the kernels, and values of the general program's symbols.
   std::vector<const Variants*> kernels() const;

@@ -60,6 +60,10 @@ std::string loops_text(const tile::Kernel& k) {
 }
 
 std::string schedule_text(const tile::Schedule& s) {
+  if (!s.path.empty())
+    return s.path + ", rows " + std::to_string(s.row_tile) + ", columns " +
+           std::to_string(s.loop_tile) + ", warps " + std::to_string(s.warps) + ", stages " +
+           std::to_string(s.stages);
   return "rows " + std::to_string(s.row_tile) + ", columns " + std::to_string(s.loop_tile) +
          ", panel " + std::to_string(s.panel) + ", registers " + std::to_string(s.micro_rows) +
          "x" + std::to_string(s.micro_vectors) + ", value step " + std::to_string(s.value_step);
@@ -126,7 +130,8 @@ KernelFacts facts_of(const Variants& variants, const Bindings& sizes) {
     const Variant& v = *made.back();
     out.loops = loops_text(v.kernel);
     out.schedule = schedule_text(v.kernel.schedule);
-    out.source = v.source.text;
+    out.source = v.text;
+    out.resources = v.resources;
     count_tiles(v.kernel, sizes, out);
   }
   count_work(stream, sizes, out);

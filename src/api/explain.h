@@ -15,6 +15,7 @@ struct KernelFacts {
   std::string merge;   // how two partial results become one
   std::string schedule;
   std::string source;                       // of the last variant made; empty before the first call
+  std::string resources;                    // GPU: registers, spills, shared memory of that variant
   int64_t dead = 0, partial = 0, full = 0;  // tiles of the score space
   double flops = 0;                         // of live tiles
   int64_t bytes = 0;                        // inputs and outputs

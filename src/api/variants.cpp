@@ -1,96 +1,87 @@
 #include "api/variants.h"
 
 #include <algorithm>
-#include <filesystem>
 
-#include "codegen/cpu/device/abi.h"
-#include "codegen/cpu/device_headers.h"
-#include "codegen/cpu/emit.h"
-#include "runtime/cpu/compile.h"
-#include "runtime/cpu/cpu_info.h"
-#include "support/env.h"
 #include "tile/bind.h"
-#include "tile/lower.h"
 
 namespace flashlight::api {
 namespace {
 
 std::atomic<int64_t> made_count = 0;
 std::atomic<int64_t> disk_count = 0;
+constexpr int64_t kGranule = 16;  // bytes that a GPU moves at once
 
 tile::StrideClass class_of(int64_t stride, bool single) {
   if (single || stride == 0) return tile::StrideClass::Zero;
   return stride == 1 ? tile::StrideClass::One : tile::StrideClass::Any;
 }
 
-std::vector<bool> singles(const std::vector<ir::Expr>& shape) {
-  std::vector<bool> out;
-  for (ir::Expr e : shape) out.push_back(ir::is_const(e, 1));
-  return out;
-}
-
 }  // namespace
-
-tile::Target host_target() {
-  tile::Target target;
-  target.name = runtime::cpu::host_isa();
-  const runtime::cpu::VectorUnit unit = runtime::cpu::vector_unit(target.name);
-  const runtime::cpu::CacheSizes caches = runtime::cpu::cache_sizes();
-  target.vector_bytes = unit.bytes;
-  target.vector_registers = unit.registers;
-  target.l1_bytes = caches.l1;
-  target.l2_bytes = caches.l2;
-  return target;
-}
 
 int64_t variants_made() { return made_count; }
 int64_t variants_from_disk() { return disk_count; }
 
 Variants::Variants(ir::Stream stream) : stream_(std::move(stream)) {
-  for (const ir::Input& i : stream_.inputs)
-    names_.push_back(i.name), single_.push_back(singles(i.shape));
-  for (const ir::Store& o : stream_.outputs)
-    names_.push_back(o.name), single_.push_back(singles(o.shape));
+  for (const ir::Input& i : stream_.inputs) add(i.name, i.dtype, i.shape);
+  for (const ir::Store& o : stream_.outputs) add(o.name, o.dtype, o.shape);
   const std::vector<std::string> inner = tile::inner_symbols(stream_);
   for (size_t i = 0; i < stream_.symbols.size(); ++i)
     if (std::count(inner.begin(), inner.end(), stream_.symbols[i].name)) fixed_.push_back(int(i));
 }
 
-std::vector<int64_t> Variants::key_of(const int64_t* symbols, const int64_t* const* strides) const {
+void Variants::add(const std::string& name, ir::DType dtype, const std::vector<ir::Expr>& shape) {
+  Tensor t{name, {}, ir::dtype_size(dtype)};
+  for (ir::Expr e : shape) t.single.push_back(ir::is_const(e, 1));
+  has_f32_ = has_f32_ || dtype == ir::DType::F32;
+  tensors_.push_back(std::move(t));
+}
+
+bool Variants::aligned(const Tensor& t, const void* data, const int64_t* strides) const {
+  bool out = reinterpret_cast<uintptr_t>(data) % kGranule == 0;
+  for (size_t d = 0; d < t.single.size(); ++d)
+    out = out && (t.single[d] || strides[d] == 1 || strides[d] * t.element_bytes % kGranule == 0);
+  return out;
+}
+
+/// On a CPU: fixed symbols, classes of strides. On a GPU also, per tensor, whether it is aligned;
+/// then tf32 and the device.
+std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) const {
   std::vector<int64_t> key;
-  key.reserve(fixed_.size() + 4 * single_.size());
-  for (int i : fixed_) key.push_back(symbols[i]);
-  for (size_t t = 0; t < single_.size(); ++t)
-    for (size_t d = 0; d < single_[t].size(); ++d)
-      key.push_back(int64_t(class_of(strides[t][d], single_[t][d])));
+  key.reserve(fixed_.size() + 6 * tensors_.size() + 2);
+  for (int i : fixed_) key.push_back(a.symbols[i]);
+  for (size_t t = 0; t < tensors_.size(); ++t)
+    for (size_t d = 0; d < tensors_[t].single.size(); ++d)
+      key.push_back(int64_t(class_of(a.strides[t][d], tensors_[t].single[d])));
+  if (where.gpu == kCpu) return key;
+  for (size_t t = 0; t < tensors_.size(); ++t)
+    key.push_back(aligned(tensors_[t], a.data[t], a.strides[t]));
+  key.push_back(where.tf32 && has_f32_);
+  key.push_back(where.gpu);
   return key;
 }
 
-tile::Specialization Variants::specialization(const std::vector<int64_t>& key) const {
+tile::Specialization Variants::specialization(const std::vector<int64_t>& key,
+                                              const Where& where) const {
   tile::Specialization spec;
   auto next = key.begin();
-  for (int i : fixed_) spec.fixed[stream_.symbols[i].name] = *next++;
-  for (size_t t = 0; t < names_.size(); ++t) {
-    std::vector<tile::StrideClass>& classes = spec.strides[names_[t]];
-    for (size_t d = 0; d < single_[t].size(); ++d) classes.push_back(tile::StrideClass(*next++));
+  for (int i : fixed_) spec.fixed[stream_.symbols[size_t(i)].name] = *next++;
+  for (const Tensor& t : tensors_) {
+    std::vector<tile::StrideClass>& classes = spec.strides[t.name];
+    for (size_t d = 0; d < t.single.size(); ++d) classes.push_back(tile::StrideClass(*next++));
   }
+  if (where.gpu == kCpu) return spec;
+  for (const Tensor& t : tensors_)
+    if (*next++) spec.aligned.insert(t.name);
+  spec.tf32 = *next++;
   return spec;
 }
 
-std::unique_ptr<Variant> Variants::make(const std::vector<int64_t>& key) const {
-  const tile::Specialization spec = specialization(key);
-  const tile::Target target = host_target();
-  auto out = std::make_unique<Variant>();
-  out->kernel = tile::lower(stream_, tile::choose_schedule(stream_, spec, target), spec, target);
-  if (debug_wants("passes")) debug_print("passes", "lowered\n" + tile::print(out->kernel));
-  out->source = codegen::cpu::emit(out->kernel);
-  debug_print("source", out->source.text);
-  const auto start = std::filesystem::file_time_type::clock::now();
-  out->module = runtime::cpu::compile(
-      {out->source.text, codegen::cpu::device_headers(), target.name}, runtime::default_cache());
-  out->entry = reinterpret_cast<int (*)(const fl_args*)>(out->module->symbol(out->source.entry));
+std::unique_ptr<Variant> Variants::make(const std::vector<int64_t>& key, const Where& where) const {
+  const tile::Specialization spec = specialization(key, where);
+  auto out = std::make_unique<Variant>(where.gpu == kCpu ? make_cpu(stream_, spec)
+                                                         : make_cuda(stream_, spec, where.gpu));
   ++made_count;
-  if (std::filesystem::last_write_time(out->module->path()) < start) ++disk_count;
+  disk_count += out->from_disk;
   return out;
 }
 
@@ -100,8 +91,8 @@ Variants::Slot* Variants::find(const std::vector<int64_t>& key) const {
   return nullptr;
 }
 
-const Variant& Variants::get(const int64_t* symbols, const int64_t* const* strides) {
-  const std::vector<int64_t> key = key_of(symbols, strides);
+const Variant& Variants::get(const Arguments& arguments, const Where& where) {
+  const std::vector<int64_t> key = key_of(arguments, where);
   Slot* slot = nullptr;
   {
     const std::shared_lock lock(mutex_);
@@ -117,7 +108,7 @@ const Variant& Variants::get(const int64_t* symbols, const int64_t* const* strid
     }
   }
   std::call_once(slot->once, [&] {
-    slot->variant = make(key);
+    slot->variant = make(key, where);
     slot->ready = slot->variant.get();
   });
   return *slot->variant;

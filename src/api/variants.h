@@ -7,25 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "codegen/source.h"
+#include "api/executable.h"
 #include "ir/stream.h"
-#include "runtime/module.h"
-#include "tile/kernel.h"
-
-struct fl_args;
 
 namespace flashlight::api {
-
-/// The machine that we run on.
-tile::Target host_target();
-
-/// A kernel that can be called.
-struct Variant {
-  tile::Kernel kernel;
-  codegen::Source source;
-  std::shared_ptr<const runtime::Module> module;
-  int (*entry)(const fl_args*) = nullptr;
-};
 
 /// How many variants this process has made (compiled, or loaded from the disk cache).
 int64_t variants_made();
@@ -38,10 +23,9 @@ class Variants {
 
   const ir::Stream& stream() const { return stream_; }
 
-  /// The kernel for these symbols (the stream's, in order) and strides (of inputs, then outputs).
-  /// Made at the first call; threads that need the same one wait for it. Throws what the making
-  /// throws; the next call tries again.
-  const Variant& get(const int64_t* symbols, const int64_t* const* strides);
+  /// The kernel for a call with these arguments. Made at the first call; threads that need the same
+  /// one wait for it. Throws what the making throws; the next call tries again.
+  const Variant& get(const Arguments& arguments, const Where& where);
 
   std::vector<const Variant*> made() const;
 
@@ -52,17 +36,24 @@ class Variants {
     std::unique_ptr<Variant> variant;
     std::atomic<const Variant*> ready = nullptr;
   };
+  struct Tensor {
+    std::string name;
+    std::vector<bool> single;  // per dimension: the extent is 1
+    int64_t element_bytes;
+  };
 
-  std::vector<int64_t> key_of(const int64_t* symbols, const int64_t* const* strides) const;
-  tile::Specialization specialization(const std::vector<int64_t>& key) const;
-  std::unique_ptr<Variant> make(const std::vector<int64_t>& key) const;
+  void add(const std::string& name, ir::DType dtype, const std::vector<ir::Expr>& shape);
+  bool aligned(const Tensor& tensor, const void* data, const int64_t* strides) const;
+  std::vector<int64_t> key_of(const Arguments& arguments, const Where& where) const;
+  tile::Specialization specialization(const std::vector<int64_t>& key, const Where& where) const;
+  std::unique_ptr<Variant> make(const std::vector<int64_t>& key, const Where& where) const;
   Slot* find(const std::vector<int64_t>& key) const;
 
   ir::Stream stream_;
-  std::vector<int> fixed_;                 // indices of symbols that a kernel knows the value of
-  std::vector<std::vector<bool>> single_;  // per tensor and dimension: the extent is 1
-  std::vector<std::string> names_;         // of tensors: inputs, then outputs
-  mutable std::shared_mutex mutex_;        // guards slots_ (its elements stay where they are)
+  std::vector<int> fixed_;           // indices of symbols that a kernel knows the value of
+  std::vector<Tensor> tensors_;      // inputs, then outputs
+  bool has_f32_ = false;             // tf32 makes a difference
+  mutable std::shared_mutex mutex_;  // guards slots_ (its elements stay where they are)
   std::vector<std::unique_ptr<Slot>> slots_;
 };
 

@@ -15,7 +15,9 @@
   ROW(cxx, std::string, "FLASHLIGHT_CXX", "",                                                   \
       "C++ compiler for kernels; default: $CXX, then the first of c++, g++, clang++ found")     \
   ROW(isa, std::string, "FLASHLIGHT_ISA", "",                                                   \
-      "instruction set of CPU kernels: avx2 or avx512; default: the best this machine has")
+      "instruction set of CPU kernels: avx2 or avx512; default: the best this machine has")     \
+  ROW(nvrtc, std::string, "FLASHLIGHT_NVRTC", "",                                               \
+      "NVRTC's library or the folder it is in; default: PyTorch's, then the system's")
 
 namespace flashlight {
 

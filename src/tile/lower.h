@@ -13,4 +13,9 @@ Kernel lower(const ir::Stream& stream, const Schedule& schedule, const Specializ
 Schedule choose_schedule(const ir::Stream& stream, const Specialization& spec,
                          const Target& target);
 
+/// Schedules of a GPU for this stream, the best first; at least one. A back end may refuse some:
+/// the last ones are those that every kernel fits.
+std::vector<Schedule> candidates(const ir::Stream& stream, const Specialization& spec,
+                                 const Target& target);
+
 }  // namespace flashlight::tile

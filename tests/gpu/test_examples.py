@@ -1,0 +1,38 @@
+"""Every example program in every dtype, lengths that do and do not fill tiles."""
+
+import pytest
+import torch
+
+from examples.cases import CASES
+from tests.gpu.on_gpu import check, compiled, to_gpu
+
+NAMES = list(CASES)
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+LENGTHS = (129, 512, 1000, 17)
+HEAD_DIMS = (64, 128, 32, 96, 40, 80, 256, 16)
+
+
+def sizes(name: str, S: int, D: int) -> dict:
+    """Two heads in groups of two where a program groups them; two sequences."""
+    grouped = CASES[name].accepts("Hk")
+    found = {"B": 2, "H": 4 if grouped else 2, "S": S, "D": D}
+    return found | ({"Hk": 2} if grouped else {})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", NAMES)
+def test_lengths(name, dtype):
+    """One compiled function meets all lengths: the first is a size of the graph, then a symbol."""
+    case, fn = CASES[name], compiled(CASES[name].fn)
+    D = HEAD_DIMS[NAMES.index(name) % 2]  # 64 and 128 take turns
+    for S in LENGTHS:
+        args = to_gpu(case.make(**sizes(name, S, D), dtype=DTYPES[dtype]))
+        check(case.fn, args, S, run=fn)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rarer_head_dim(name):
+    case = CASES[name]
+    D = HEAD_DIMS[2 + NAMES.index(name) % (len(HEAD_DIMS) - 2)]
+    args = to_gpu(case.make(**sizes(name, 200, D), dtype=torch.bfloat16))
+    check(case.fn, args, 200)

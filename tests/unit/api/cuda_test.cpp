@@ -1,0 +1,206 @@
+// Choosing a schedule for a GPU, and filling a launch: against NVRTC, and a driver that is a fake.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "api/candidates.h"
+#include "api/compile.h"
+#include "api/launch_cuda.h"
+#include "ir/program.h"
+#include "runtime/cuda/library.h"
+#include "support/error.h"
+#include "tile/lower.h"
+#include "transform/canonicalize.h"
+#include "transform/stream.h"
+#include "unit/runtime/cuda/fake_driver.h"
+#include "unit/runtime/scratch_folder.h"
+
+namespace flashlight::api {
+namespace {
+
+using Word = unsigned long long;
+
+// ---- choosing
+
+Candidate candidate(int registers, int spills, bool serialized = false) {
+  Candidate out;
+  out.cubin.resources.registers = registers;
+  out.cubin.resources.spill_stores = spills;
+  if (serialized) out.cubin.resources.wgmma_losses = {"(C7510)"};
+  return out;
+}
+
+/// Schedules are told apart by their row tile, the index of what becomes of them.
+struct Choice {
+  std::vector<std::function<Candidate()>> outcomes;
+  int made = 0;
+  int registers() {
+    std::vector<tile::Schedule> schedules(outcomes.size());
+    for (size_t i = 0; i < schedules.size(); ++i) schedules[i].row_tile = int64_t(i);
+    return choose(schedules,
+                  [&](const tile::Schedule& s) {
+                    made++;
+                    return outcomes[size_t(s.row_tile)]();
+                  })
+        .cubin.resources.registers;
+  }
+};
+
+const auto kRefused = []() -> Candidate { throw Refused("kernel0", "does not fit"); };
+
+TEST(Choose, TheFirstThatLosesNothingEndsTheSearch) {
+  Choice c{{kRefused, [] { return candidate(1, 8); }, [] { return candidate(2, 0); },
+            [] { return candidate(3, 0); }}};
+  EXPECT_EQ(c.registers(), 2);
+  EXPECT_EQ(c.made, 3);
+}
+
+TEST(Choose, ElseTheOneThatLosesLeast) {
+  Choice c{{[] { return candidate(1, 80); }, [] { return candidate(2, 0, true); },
+            [] { return candidate(3, 16); }}};
+  EXPECT_EQ(c.registers(), 3) << "serialised wgmma is worse than any spill";
+}
+
+TEST(Choose, NoneIsTheLastRefusal) {
+  Choice c{{kRefused, kRefused}};
+  EXPECT_THROW(c.registers(), Refused);
+  EXPECT_THROW(choose({}, [](const tile::Schedule&) { return Candidate(); }), InternalError);
+}
+
+// ---- launching
+
+const std::string kScores =
+    "symbol S = 40\ninput q : bf16[2, S, 64]\ninput k : bf16[2, S, 64]\n"
+    "compute s[b:2, i:S, j:S] : f32 = sum[d:64] q[b,i,d]*k[b,j,d]\n"
+    "compute out[b:2, i:S] : f32 = max[j:S] s[b,i,j]\noutput out\n";
+
+struct CudaLaunch : testing::Test {
+  void SetUp() override {
+    using namespace runtime::cuda;
+    if (loaded_libraries("libcuda.so").empty()) dlopen(FLASHLIGHT_TEST_DRIVER, RTLD_NOW);
+    const auto find = reinterpret_cast<test::FakeDriver* (*)()>(
+        dlsym(open_library("libcuda.so.1").handle, "fake_driver"));
+    if (find == nullptr) GTEST_SKIP() << "this machine has a driver of its own";
+    fake = find();
+    *fake = {};
+    fake->param_bytes = 256;
+    const ir::Stream stream = transform::stream(transform::canonicalize(ir::parse(kScores))).at(0);
+    tile::Specialization spec;
+    spec.fixed = {};
+    kernel = tile::lower(stream, tile::candidates(stream, spec, {}).at(0), spec, {});
+    source.entry = "f";
+    source.threads = 384, source.shared_bytes = 1000, source.ctas_per_sm = 1;
+    const ir::Expr S = ir::symbol("S", ir::Type::Int);
+    source.units = ir::binary(ir::Op::Mul, ir::constant(int64_t(2)), S);
+    source.maps = {{.tensor = 1, .dims = {2, 1, 0}, .box = {64, 128, 1}, .swizzle = 128}};
+  }
+  Word word(size_t i) const {
+    Word out;
+    std::memcpy(&out, fake->params + 128 + 8 * i, sizeof out);
+    return out;
+  }
+  void run(const CudaExecutable& executable, int64_t S) {
+    void* data[] = {at(4096), at(8192), at(16384)};
+    const int64_t q[] = {64 * S, 64, 1}, out[] = {S, 1};
+    const int64_t* strides[] = {q, q, out};
+    executable.run({data, strides, &S, at(5)});
+  }
+  static void* at(uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+  test::FakeDriver* fake = nullptr;
+  tile::Kernel kernel;
+  codegen::cuda::Source source;
+  runtime::cuda::Cubin cubin{"\177ELF", "/cache/kernel.cubin", "", {}};
+};
+
+TEST_F(CudaLaunch, MapsPointersStridesAndSymbolsStandInOrder) {
+  const CudaExecutable executable(kernel, source, cubin, 0);
+  run(executable, 40);
+  EXPECT_EQ(fake->rank, 3u);
+  EXPECT_EQ(fake->sizes[0], 64u);
+  EXPECT_EQ(fake->sizes[1], 40u);
+  EXPECT_EQ(fake->strides[1], 2u * 64 * 40);
+  const std::vector<Word> expected = {4096, 8192, 16384, 64 * 40, 64, 1, 64 * 40, 64, 1, 40, 1, 40};
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(word(i), expected[i]) << i;
+  EXPECT_EQ(fake->grid, 80u);
+  EXPECT_EQ(fake->threads, 384u);
+  EXPECT_EQ(fake->shared, 1000u);
+  EXPECT_EQ(fake->stream, at(5));
+}
+
+TEST_F(CudaLaunch, APersistentGridIsNoLargerThanTheGpu) {
+  const CudaExecutable executable(kernel, source, cubin, 0);
+  run(executable, 1000);
+  EXPECT_EQ(fake->grid, 132u);
+  source.ctas_per_sm = 0;
+  const CudaExecutable one_each(kernel, source, cubin, 0);
+  run(one_each, 1000);
+  EXPECT_EQ(fake->grid, 2000u);
+}
+
+TEST_F(CudaLaunch, NothingToDoIsNoLaunch) {
+  const CudaExecutable executable(kernel, source, cubin, 0);
+  run(executable, 0);
+  EXPECT_EQ(fake->launches, 0);
+}
+
+/// From a program's text to a launch: all but what the GPU does.
+TEST_F(CudaLaunch, ACallCompilesOnceForAKindOfTensors) {
+  const ScratchFolder scratch;
+  const ScopedEnv cache("FLASHLIGHT_CACHE_DIR", scratch.path.string());
+  set_nvrtc_folders({FLASHLIGHT_TEST_NVRTC});
+  if (!gpu_problem(0).empty()) GTEST_SKIP() << gpu_problem(0);
+  const Compiled compiled(
+      "symbol S = 512\ninput q : bf16[2, S, 64]\ninput k : bf16[2, S, 64]\n"
+      "compute s[b:2, i:S, j:S] : f32 = sum[d:64] q[b,i,d]*k[b,j,d]\n"
+      "compute m[b:2, i:S] : f32 = max[j:S] s[b,i,j]\n"
+      "compute e[b:2, i:S, j:S] : f32 = exp(s[b,i,j] - m[b,i])\n"
+      "compute l[b:2, i:S] : f32 = sum[j:S] e[b,i,j]\n"
+      "compute o[b:2, i:S, d:64] : bf16 = sum[j:S] e[b,i,j] / l[b,i] * k[b,j,d]\noutput o\n");
+  const auto call = [&](int64_t S, uintptr_t address) {
+    const int64_t strides[] = {64 * S, 64, 1};
+    compiled.call({{at(address), strides}, {at(1 << 20), strides}}, {{at(1 << 21), strides}}, {S},
+                  {.gpu = 0, .stream = at(5)});
+  };
+  fake->param_bytes = 8 * 14;  // three pointers, their strides, S and the head dimension
+  const int64_t before = variants_made();
+  call(512, 4096), call(300, 4096);
+  EXPECT_EQ(variants_made(), before + 1);
+  EXPECT_EQ(fake->launches, 2);
+  EXPECT_EQ(fake->stream, at(5));
+  EXPECT_GT(fake->grid, 0u);
+  call(512, 4098);
+  EXPECT_EQ(variants_made(), before + 2) << "an address that is no multiple of 16 bytes";
+  const Variant& variant = *compiled.kernels().at(0)->made().at(0);
+  EXPECT_NE(variant.resources.find("registers"), std::string::npos) << variant.resources;
+}
+
+TEST_F(CudaLaunch, AGpuThatIsTooOldIsAnErrorThatNamesIt) {
+  const Compiled compiled(kScores);
+  const int64_t q[] = {2560, 64, 1}, out[] = {40, 1};
+  try {
+    compiled.call({{at(4096), q}, {at(8192), q}}, {{at(16384), out}}, {40}, {.gpu = 1});
+    FAIL() << "ran";
+  } catch (const CompileError& error) {
+    EXPECT_NE(std::string(error.what()).find("Fake T4"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Workspace, IsKnownBeforeTheCall) {
+  // Softmax over queries: a kernel over keys for maximum and sum, then one that reads them.
+  const Compiled compiled(
+      "symbol S = 40\ninput q : f32[S, 8]\ninput k : f32[S, 8]\n"
+      "compute s[i:S, j:S] : f32 = sum[d:8] q[i,d]*k[j,d]\n"
+      "compute m[j:S] : f32 = max[i:S] s[i,j]\n"
+      "compute e[i:S, j:S] : f32 = exp(s[i,j] - m[j])\n"
+      "compute l[j:S] : f32 = sum[i:S] e[i,j]\n"
+      "compute out[i:S, d:8] : f32 = sum[j:S] e[i,j] / l[j]*k[j,d]\noutput out\n");
+  ASSERT_EQ(compiled.kernels().size(), 2u);
+  EXPECT_GE(compiled.workspace_bytes({100}), 2 * 100 * 4);
+  EXPECT_GT(compiled.workspace_bytes({1000}), compiled.workspace_bytes({100}));
+  EXPECT_EQ(Compiled(kScores).workspace_bytes({40}), 0);
+}
+
+}  // namespace
+}  // namespace flashlight::api
