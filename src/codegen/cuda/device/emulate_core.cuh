@@ -1,11 +1,11 @@
 // Fibers of a CTA, what they wait for, shared memory, and errors.
 #pragma once
-#include <cstdarg>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <vector>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "emulate_list.cuh"
 #include "emulate_switch.cuh"
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -31,13 +31,21 @@ struct PendingCopy {
   int src_bytes, bytes;
 };
 
-/// A wgmma that a thread issued; done when its group is waited for.
+/// A wgmma that a thread issued; done when its group is waited for. No `run`: the end of a group.
+using RunProduct = void (*)(void** fibers, size_t product);
 struct PendingProduct {
-  const void* kind;     // a function that is the same for equal shapes and types
-  float* d;             // this thread's part of the accumulator
-  const u32* a_regs;    // null: a_desc
-  u64 a_desc, b_desc;
-  bool accumulate, commit;  // commit: not a product but the end of a group
+  RunProduct run = nullptr;
+  const u32* a_regs = nullptr;  // null: a_desc
+  u64 a_desc = 0, b_desc = 0;
+  int saved = 0;
+  bool accumulate = false;
+};
+
+/// A thread's part of an accumulator that products under way use.
+struct Accumulator {
+  float* d;
+  int size, users = 0;
+  float values[128];
 };
 
 struct Fiber {
@@ -47,9 +55,12 @@ struct Fiber {
   const u32* word = nullptr;  // waits while *word == value
   u32 value = 0;
   Reason reason;
-  std::vector<PendingCopy> copies;
-  std::vector<size_t> copy_groups;  // sizes
-  std::vector<PendingProduct> products;
+  List<PendingCopy> copies;
+  List<size_t> copy_groups;  // sizes
+  static constexpr int kAccumulators = 8;
+  bool fenced = false;
+  List<PendingProduct> products;
+  Accumulator saved[kAccumulators];
 };
 
 /// Threads that execute one instruction together. The last to arrive does it for all.

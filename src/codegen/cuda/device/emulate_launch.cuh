@@ -1,19 +1,13 @@
 // Runs a grid: its CTAs one after another.
 #pragma once
+#include "emulate_abi.cuh"
 #include "emulate_barrier.cuh"
 #include "emulate_core.cuh"
 #include "emulate_fault.cuh"
 
-/// What the host passes to the entry point of an emulated kernel.
-struct EmulatedLaunch {
-  const void* params;
-  u32 grid[3];
-  int threads, shared_bytes;
-  u32 seed;  // another order of warps and of completions
-};
-
 namespace emulator {
 
+static Stacks* stacks;
 inline void (*kernel_body)();  // the kernel with its parameters, for the fiber that calls it
 
 inline void fiber_main() {
@@ -78,9 +72,11 @@ inline void reset_cta() {
   m.running = m.threads;
   for (int id = 0; id < m.threads; id++) {
     Fiber& f = m.fibers[id];
-    f.stack = make_stack(stack_memory(id), fiber_main);
+    f.stack = make_stack(stacks->of(id), fiber_main);
     f.id = id, f.done = false, f.word = nullptr;
     f.copies.clear(), f.copy_groups.clear(), f.products.clear();
+    f.fenced = false;
+    for (Accumulator& a : f.saved) a.users = 0;
   }
 }
 
@@ -110,10 +106,15 @@ inline void run_cta() {
 inline const char* run_grid(const EmulatedLaunch& launch) {
   Machine& m = machine;
   m.failed = false;
+  m.current = nullptr;
+  if (launch.threads < 1 || launch.threads > kMaxThreads || launch.shared_bytes < 0 ||
+      launch.shared_bytes > kSharedBytes)
+    return "no CTA has so many threads or so much shared memory";
   m.threads = launch.threads, m.shared_bytes = launch.shared_bytes, m.seed = launch.seed;
   m.grid = {launch.grid[0], launch.grid[1], launch.grid[2]};
-  m.current = nullptr;
   const FaultHandler handler;
+  Stacks memory(m.threads);
+  stacks = &memory;
   for (m.block.z = 0; m.block.z < m.grid.z; m.block.z++)
     for (m.block.y = 0; m.block.y < m.grid.y; m.block.y++)
       for (m.block.x = 0; m.block.x < m.grid.x; m.block.x++) {
@@ -128,10 +129,6 @@ inline const void* kernel_params;
 template <class Params, void (*Kernel)(Params)>
 inline void call_kernel() {
   Kernel(*static_cast<const Params*>(kernel_params));
-}
-template <void (*Kernel)(), class = void>
-inline void call_kernel() {
-  Kernel();
 }
 
 template <class Params>

@@ -52,7 +52,7 @@ inline void copy_later(u32 dst, const void* src, int src_bytes, int bytes) {
   if (src_bytes > 0 && reinterpret_cast<uintptr_t>(src) % n != 0)
     fail("cp_async%d from %p, which is no multiple of it", bytes, src);
   memset(shared_at(dst, n, n, "cp_async"), 0xff, n);
-  machine.current->copies.push_back({dst, src, src_bytes, bytes});
+  machine.current->copies.push({dst, src, src_bytes, bytes});
 }
 }  // namespace emulator
 
@@ -75,13 +75,13 @@ inline void cp_async_commit() {
   emulator::Fiber& f = *emulator::machine.current;
   size_t grouped = 0;
   for (size_t n : f.copy_groups) grouped += n;
-  f.copy_groups.push_back(f.copies.size() - grouped);
+  f.copy_groups.push(f.copies.size - grouped);
 }
 template <int Pending>
 inline void cp_async_wait() {
   emulator::Fiber& f = *emulator::machine.current;
   size_t done = 0;
-  for (; f.copy_groups.size() > Pending; f.copy_groups.erase(f.copy_groups.begin()))
+  for (; f.copy_groups.size > Pending; f.copy_groups.erase(0, 1))
     done += f.copy_groups[0];
   for (size_t k = 0; k < done; k++) {
     const emulator::PendingCopy& c = f.copies[k];
@@ -89,7 +89,7 @@ inline void cp_async_wait() {
     memset(dst, 0, static_cast<size_t>(c.bytes));
     if (c.src_bytes > 0) memcpy(dst, c.src, static_cast<size_t>(c.src_bytes));
   }
-  f.copies.erase(f.copies.begin(), f.copies.begin() + static_cast<long>(done));
+  f.copies.erase(0, done);
 }
 
 // ---- ldmatrix

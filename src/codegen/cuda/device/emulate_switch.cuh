@@ -2,7 +2,7 @@
 #pragma once
 #include <sys/mman.h>
 
-#include <cstddef>
+#include <stddef.h>
 
 #if !defined(__x86_64__)
 #include <ucontext.h>
@@ -80,17 +80,22 @@ inline StackPointer make_stack(char* memory, void (*body)()) {
 
 #endif
 
-/// Memory of the stack of fiber `id`, above a page that must not be touched; kept for ever.
-inline char* stack_memory(int id) {
-  static char* memory[1024];
-  if (!memory[id]) {
-    constexpr size_t kGuard = 4096;
-    auto* p = static_cast<char*>(mmap(nullptr, kStackBytes + kGuard, PROT_READ | PROT_WRITE,
+/// The stacks of one launch, each above a page that must not be touched.
+class Stacks {
+ public:
+  explicit Stacks(int count) : bytes_(static_cast<size_t>(count) * kStep) {
+    memory_ = static_cast<char*>(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    mprotect(p, kGuard, PROT_NONE);
-    memory[id] = p + kGuard;
+    for (size_t at = 0; at < bytes_; at += kStep) mprotect(memory_ + at, kGuard, PROT_NONE);
   }
-  return memory[id];
-}
+  ~Stacks() { munmap(memory_, bytes_); }
+  Stacks(const Stacks&) = delete;
+  char* of(int id) const { return memory_ + static_cast<size_t>(id) * kStep + kGuard; }
+
+ private:
+  static constexpr size_t kGuard = 4096, kStep = kStackBytes + kGuard;
+  size_t bytes_;
+  char* memory_;
+};
 
 }  // namespace emulator

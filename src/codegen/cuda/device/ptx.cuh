@@ -159,6 +159,16 @@ DEVICE float rcp_fast(float x) {
   return y;
 }
 
+// ---- barriers of a part of the CTA; id 1..15 (0 is __syncthreads), threads a multiple of 32
+
+DEVICE void named_sync(int id, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+/// Counts, but does not wait.
+DEVICE void named_arrive(int id, int threads) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
 /// The same value in every lane, told to the compiler: branches on it do not diverge.
 DEVICE int warp_uniform(int x) { return __shfl_sync(~0u, x, 0); }
 
