@@ -59,12 +59,13 @@ EmulatedMap encode(const codegen::cuda::TensorMap& map, const DeviceTensor& tens
 class Params {
  public:
   Params(const codegen::cuda::Source& source, const std::vector<DeviceTensor>& tensors,
-         const std::vector<ir::SymbolInfo>& symbols) {
+         const std::vector<ir::SymbolInfo>& symbols, const void* workspace) {
     for (const auto& map : source.maps) append(encode(map, tensors.at(map.tensor)));
     for (const auto& t : tensors) append(reinterpret_cast<uint64_t>(t.data));
     for (const auto& t : tensors)
       for (int64_t stride : t.strides) append(stride);
     for (const auto& s : symbols) append(s.hint);
+    if (source.workspace_bytes > 0) append(reinterpret_cast<uint64_t>(workspace));
   }
   const void* data() {
     blocks_.resize(bytes_.size() / sizeof(Block) + 1);
@@ -147,7 +148,8 @@ void emulate(const codegen::cuda::Source& source, const std::vector<DeviceTensor
   if (source.ctas_per_sm > 0)
     units = std::min<int64_t>(units, int64_t{source.ctas_per_sm} * options.multiprocessors);
   if (units <= 0) return;
-  Params params(source, tensors, symbols);
+  const Memory workspace({}, static_cast<size_t>((source.workspace_bytes * units + 255) / 256 * 256));
+  Params params(source, tensors, symbols, workspace.data);
   const EmulatedLaunch launch{params.data(),  {static_cast<unsigned>(units), 1, 1},
                               source.threads, source.shared_bytes,
                               options.seed};

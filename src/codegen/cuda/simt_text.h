@@ -103,8 +103,8 @@ class SimtText {
   void finals(const tile::Pass& p);
   void certify(const tile::Pass& p);
 
+  std::map<std::string, tile::Statement> packs_, direct_;  // filled while kernel_ is made
   tile::Kernel kernel_;
-  std::map<std::string, tile::Statement> packs_, direct_;
   SimtTiles tiles_;
   bool single_;
   Names names_;
