@@ -28,7 +28,7 @@ tile::Kernel operands_inline(tile::Kernel k, std::map<std::string, Statement>* p
     for (auto* list : {&p.before, &p.before_full, &p.after, &p.after_full})
       for (Statement& s : *list)
         if (s.storage == Storage::Direct) {
-          (*direct)[s.name] = s;
+          (uses_any(s.body, k.tiled) ? *direct : *packs)[s.name] = s;  // rows share what they can
           s.storage = Storage::Inline;
         }
   for (const auto& [name, s] : *packs)
@@ -137,8 +137,9 @@ void SimtText::store(const Store& output) {
     for (Expr a : output.axes)
       if (axis(a).role != Role::Grid) axes.push_back(a);
     Expr last;
+    const size_t dim = output.order.empty() ? output.index.size() - 1 : output.order.back();
     if (!output.index.empty())
-      if (const auto index = affine(output.index[output.order.back()]))
+      if (const auto index = affine(output.index[dim]))
         for (const auto& [a, c] : index->coefficients)
           if (is_const(c, 1)) last = a;
     axes = in_order(axes, last);
