@@ -205,7 +205,9 @@ void SimtText::move(const Pass& p) {
   }
   numbers_.erase("share");
   for (const State& s : p.states)
-    if (!s.references.empty() && !s.move.empty()) each(values_.at(s.name), s.axes, moved(s, next));
+    if (!s.references.empty() && !s.move.empty())
+      each(values_.at(s.name), s.axes, with_factors(moved(s, next), s.axes));
+  std::erase_if(values_, [](const auto& v) { return v.first.rfind("factor ", 0) == 0; });
   for (const StreamReference& r : p.references) {
     const Expr to = symbol(r.name + ".next", r.start->type);
     each(values_.at(r.name + ".now"), r.axes, to);
@@ -213,6 +215,24 @@ void SimtText::move(const Pass& p) {
       each(values_.at(r.name), r.axes,
            where(binary(Op::Eq, to, r.start), constant(0.0, r.start->type), to));
   }
+}
+
+/// Values of rows in the body of a longer array, made once per row: factors of a move are
+/// exponentials.
+Expr SimtText::with_factors(Expr body, const Axes& axes) {
+  return transform(body, [&](Expr n) {
+    if (n->op != Op::Exp && n->op != Op::Exp2 && n->op != Op::Pow) return n;
+    Axes rows;
+    for (Expr s : symbols_of(n))
+      if (const auto a = values_.find(s->name()); a != values_.end())
+        for (Expr x : a->second->axes)
+          if (!std::count(rows.begin(), rows.end(), x)) rows.push_back(x);
+    if (!axes_of(n).empty() || !loads_of(n).empty() || capacity(rows) * 4 > capacity(axes))
+      return n;
+    const std::string name = "factor " + std::to_string(n->id);
+    if (!values_.count(name)) each(values_[name] = array(scope_ + name, n->type, rows), rows, n);
+    return symbol(name, n->type);
+  });
 }
 
 /// The state at the references `to` (names of Symbols): sum of factor * state, where 0 times any

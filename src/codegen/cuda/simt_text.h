@@ -98,6 +98,7 @@ class SimtText {
   void phase(const tile::Pass& p, bool after);
   void absorb(const tile::Pass& p, bool with_references, bool full);
   void move(const tile::Pass& p);
+  ir::Expr with_factors(ir::Expr body, const Axes& axes);
   ir::Expr moved(const tile::State& s, const std::map<std::string, std::string>& to) const;
   ir::Expr alive(const tile::Pass& p, const tile::State& s) const;
   void finals(const tile::Pass& p);
