@@ -21,8 +21,7 @@ void launch(const Trial& t, const tile::Kernel& k, const codegen::cuda::Source& 
   std::vector<test::DeviceTensor> tensors;
   const auto add = [&](const std::string& name, ir::DType dtype, const auto& extents) {
     const auto shape = sizes_of(extents, call.symbols);
-    tensors.push_back(
-        {memory.at(name)->data(), shape, t.layouts.at(name).strides(shape), dtype});
+    tensors.push_back({memory.at(name)->data(), shape, t.layouts.at(name).strides(shape), dtype});
   };
   for (const ir::Input& i : k.inputs) add(i.name, i.dtype, i.shape);
   for (const ir::Store& o : k.outputs) add(o.name, o.dtype, o.shape);

@@ -148,10 +148,13 @@ void emulate(const codegen::cuda::Source& source, const std::vector<DeviceTensor
   if (source.ctas_per_sm > 0)
     units = std::min<int64_t>(units, int64_t{source.ctas_per_sm} * options.multiprocessors);
   if (units <= 0) return;
-  const Memory workspace({}, static_cast<size_t>((source.workspace_bytes * units + 255) / 256 * 256));
+  const Memory workspace({},
+                         static_cast<size_t>((source.workspace_bytes * units + 255) / 256 * 256));
   Params params(source, tensors, symbols, workspace.data);
-  const EmulatedLaunch launch{params.data(),  {static_cast<unsigned>(units), 1, 1},
-                              source.threads, source.shared_bytes,
+  const EmulatedLaunch launch{params.data(),
+                              {static_cast<unsigned>(units), 1, 1},
+                              source.threads,
+                              source.shared_bytes,
                               options.seed};
   if (const char* error = entry(&launch)) throw InternalError(source.entry + ": " + error);
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "codegen/emitter.h"
-#include "ir/program.h"
+#include "tile/kernel.h"
 
 namespace flashlight::codegen::cuda {
 

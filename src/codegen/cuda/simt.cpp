@@ -52,7 +52,7 @@ Source source(const tile::Kernel& k, const SimtText& text, const SimtMemory& mem
 
 int shared_limit(const std::string& arch) {
   constexpr std::pair<const char*, int> kKilobytes[] = {
-      {"sm_75", 64}, {"sm_80", 163}, {"sm_86", 99},  {"sm_87", 163}, {"sm_89", 99},
+      {"sm_75", 64},  {"sm_80", 163},  {"sm_86", 99},   {"sm_87", 163}, {"sm_89", 99},
       {"sm_90", 227}, {"sm_100", 227}, {"sm_103", 227}, {"sm_120", 99}, {"sm_121", 99}};
   const std::string plain = arch.substr(0, arch.find_last_of("0123456789") + 1);
   for (const auto& [name, kilobytes] : kKilobytes)
@@ -75,7 +75,8 @@ Source emit_simt(const tile::Kernel& k, const SimtOptions& options) {
       text.memory().place(room, false);
       if (text.memory().shared_bytes() <= room) return source(k, text, text.memory(), tiles, arch);
     }
-  const auto tiles = std::find_if(all.begin(), all.end(), [](const auto& t) { return t.rows <= 8; });
+  const auto tiles =
+      std::find_if(all.begin(), all.end(), [](const auto& t) { return t.rows <= 8; });
   SimtText text(k, *tiles);
   text.run();
   text.memory().place(limit, true);

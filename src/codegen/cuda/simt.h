@@ -4,8 +4,8 @@
 
 namespace flashlight::codegen::cuda {
 
-/// The general path: CUDA C++ without tensor cores for any kernel that tile::lower makes. A CTA runs
-/// a unit of work on arrays in shared memory (where they do not fit, in a workspace in global
+/// The general path: CUDA C++ without tensor cores for any kernel that tile::lower makes. A CTA
+/// runs a unit of work on arrays in shared memory (where they do not fit, in a workspace in global
 /// memory: Source::workspace_bytes). kernel.schedule's row_tile and loop_tile are upper bounds; the
 /// tiles are what shared memory of kernel.target has room for. Throws Refused where the extents of
 /// whole axes are not known. Read tests/unit/codegen/cuda/simt_test.cpp.

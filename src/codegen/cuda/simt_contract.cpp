@@ -111,8 +111,8 @@ void SimtText::product(const tile::Contraction& c, SimtArray* to, const Operand&
     block_offsets(*b.array, c.n, block.n, "n0", gn, "of_b");
     const std::string type = type_name(to->type);
     out_.line(type + " sum[" + bm + "][" + bn + "];");
-    const std::string over_block = "for (int h = 0; h < " + bm + "; ++h) for (int g = 0; g < " +
-                                   bn + "; ++g)";
+    const std::string over_block =
+        "for (int h = 0; h < " + bm + "; ++h) for (int g = 0; g < " + bn + "; ++g)";
     out_.line("#pragma unroll");
     out_.line(over_block + " sum[h][g] = " + identity_text(c.op, to->type, single_) + ";");
     for (Expr k : c.k) {
@@ -148,8 +148,8 @@ void SimtText::product(const tile::Contraction& c, SimtArray* to, const Operand&
     out_.line("#pragma unroll");
     out_.open(over_block);
     out_.line("const int mf = m0 + h, nf = n0 + g * " + gn + ";");
-    out_.line("if (mf >= " + std::to_string(capacity(c.m)) + " || nf >= " +
-              std::to_string(capacity(c.n)) + ") continue;");
+    out_.line("if (mf >= " + std::to_string(capacity(c.m)) +
+              " || nf >= " + std::to_string(capacity(c.n)) + ") continue;");
     points(c.m, "mf"), points(c.n, "nf");
     if (const std::string in = inside(joined({c.m, c.n})); !in.empty())
       out_.line("if (!(" + in + ")) continue;");

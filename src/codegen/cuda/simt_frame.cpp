@@ -82,8 +82,7 @@ void SimtText::frame(Writer& out) const {
   Writer sizes;
   const auto size = [&](Expr e) {
     ScalarText text(
-        sizes,
-        [&](Expr s, const auto&) { return symbols_.at(s->name()); },
+        sizes, [&](Expr s, const auto&) { return symbols_.at(s->name()); },
         [](Expr) { return false; }, single_, "z" + std::to_string(sizes.text().size()) + "_");
     return text(e);
   };

@@ -33,7 +33,8 @@ std::string SimtText::element(SimtArray* a) {
 
 std::string SimtText::leaf(Expr e, const std::vector<std::string>& index) {
   if (e->op == Op::Axis) return axis(e).name;
-  if (e->op == Op::Load) return inputs_.count(e->name()) ? input_text(e, index) : local_text(e, index);
+  if (e->op == Op::Load)
+    return inputs_.count(e->name()) ? input_text(e, index) : local_text(e, index);
   if (const auto v = values_.find(e->name()); v != values_.end()) return element(v->second);
   if (const auto n = numbers_.find(e->name()); n != numbers_.end()) return n->second;
   const auto s = symbols_.find(e->name());
@@ -57,8 +58,8 @@ std::string SimtText::offset_text(const std::string& tensor, const std::string& 
 }
 
 std::string SimtText::input_text(Expr e, const std::vector<std::string>& index) const {
-  const std::string at = inputs_.at(e->name()) + "[" +
-                         offset_text(e->name(), inputs_.at(e->name()), index) + "]";
+  const std::string at =
+      inputs_.at(e->name()) + "[" + offset_text(e->name(), inputs_.at(e->name()), index) + "]";
   if (is_float(e->type)) return "real_of<Real>(" + at + ")";
   return e->type == Type::Int ? "(i64)" + at : at;
 }
@@ -156,7 +157,8 @@ void SimtText::each(SimtArray* to, const Axes& axes, Expr body) {
     const std::string count = std::to_string(capacity(axes));
     out_.open("for (int e = threadIdx.x; e < " + count + "; e += kThreads)");
     points(order, "e");
-    if (const std::string in = inside(order); !in.empty()) out_.line("if (!(" + in + ")) continue;");
+    if (const std::string in = inside(order); !in.empty())
+      out_.line("if (!(" + in + ")) continue;");
     ScalarText text = scalar();
     const std::string value = text(body);
     out_.line(to->name + "[" + linear(*to, to->axes) + "] = " + value + ";");
@@ -165,8 +167,8 @@ void SimtText::each(SimtArray* to, const Axes& axes, Expr body) {
   });
 }
 
-/// to[axes] = op over `over` of body; `onto`: folded into what `to` holds, where `alive`. A group of
-/// lanes shares the points of one element, so that neighbours in memory are read together.
+/// to[axes] = op over `over` of body; `onto`: folded into what `to` holds, where `alive`. A group
+/// of lanes shares the points of one element, so that neighbours in memory are read together.
 void SimtText::reduce(SimtArray* to, const Axes& axes, const Axes& over, Reduce op, Expr body,
                       bool onto, Expr alive) {
   operation([&] {

@@ -43,20 +43,21 @@ SimtText::SimtText(const tile::Kernel& kernel, SimtTiles tiles)
     : kernel_(operands_inline(kernel, &packs_, &direct_)),
       tiles_(tiles),
       single_(kernel.compute != Type::F64),
-      names_({"p", "smem", "workspace", "unit", "units", "rest", "kThreads", "rows", "columns", "e",
-              "r", "t", "f", "i", "h", "g", "base", "live", "sum", "n0", "m0", "mf", "nf", "of_a",
-              "of_b", "pa", "pb", "va", "vb", "full", "share", "attempt", "extent", "live_lo",
-              "live_hi", "live_from", "live_to", "full_lo", "full_hi", "full_from", "full_to",
-              "live_first", "Real", "Params", "threadIdx", "blockIdx", "gridDim", "min", "max",
-              "infinity", "clamped", "put"}),
+      names_({"p",         "smem",    "workspace", "unit",     "units",     "rest",    "kThreads",
+              "rows",      "columns", "e",         "r",        "t",         "f",       "i",
+              "h",         "g",       "base",      "live",     "sum",       "n0",      "m0",
+              "mf",        "nf",      "of_a",      "of_b",     "pa",        "pb",      "va",
+              "vb",        "full",    "share",     "attempt",  "extent",    "live_lo", "live_hi",
+              "live_from", "live_to", "full_lo",   "full_hi",  "full_from", "full_to", "live_first",
+              "Real",      "Params",  "threadIdx", "blockIdx", "gridDim",   "min",     "max",
+              "infinity",  "clamped", "put"}),
       memory_(single_) {
   add_axes();
   for (const SymbolInfo& s : kernel_.symbols) symbols_[s.name] = names_.fresh("s_" + s.name);
   for (const auto& [name, value] : kernel_.specialization.fixed)
     symbols_[name] = std::to_string(value) + "ll";
   for (Expr a : kernel_.tiled)
-    for (const char* end : {"lo", "hi"})
-      symbols_[a->name() + "." + end] = axis(a).name + "_" + end;
+    for (const char* end : {"lo", "hi"}) symbols_[a->name() + "." + end] = axis(a).name + "_" + end;
   for (const Input& in : kernel_.inputs) inputs_[in.name] = names_.fresh("g_" + in.name);
   for (const Store& o : kernel_.outputs) outputs_[o.name] = names_.fresh("g_" + o.name);
 }
@@ -72,8 +73,8 @@ void SimtText::add_axes() {
     const Bindings& fixed = kernel_.specialization.fixed;
     for (Expr s : symbols_of(a->extent()))
       if (!fixed.count(s->name()))
-        throw Refused(kernel_.name, "the extent of axis " + a->name() + " is not known: " +
-                                        print(a->extent()));
+        throw Refused(kernel_.name,
+                      "the extent of axis " + a->name() + " is not known: " + print(a->extent()));
     add({a}, Role::Whole, evaluate(a->extent(), fixed));
   }
 }
@@ -125,8 +126,7 @@ Expr SimtText::units() const {
 void SimtText::run() {
   barrier();
   statements(kernel_.prologue, kernel_.prologue_contractions, "");
-  for (size_t k = 0; k < kernel_.passes.size(); ++k)
-    pass(kernel_.passes[k], static_cast<int>(k));
+  for (size_t k = 0; k < kernel_.passes.size(); ++k) pass(kernel_.passes[k], static_cast<int>(k));
   statements(kernel_.epilogue, {}, "");
   for (const Store& o : kernel_.outputs) store(o);
 }
@@ -152,8 +152,7 @@ void SimtText::store(const Store& output) {
     for (Expr e : output.index) index.push_back(text(e));
     const std::string value = text(output.body);
     out_.line("put(" + outputs_.at(output.name) + " + (" +
-              offset_text(output.name, outputs_.at(output.name), index) + "), " +
-              value + ");");
+              offset_text(output.name, outputs_.at(output.name), index) + "), " + value + ");");
     out_.close();
   });
 }

@@ -80,7 +80,8 @@ class SimtText {
     int64_t m = 1, n = 1;
   };
   void contract(const tile::Contraction& c, SimtArray* to, bool onto, ir::Expr alive);
-  std::optional<Block> block_of(const tile::Contraction& c, const Operand& a, const Operand& b) const;
+  std::optional<Block> block_of(const tile::Contraction& c, const Operand& a,
+                                const Operand& b) const;
   void product(const tile::Contraction& c, SimtArray* to, const Operand& a, const Operand& b,
                Block block, bool onto, ir::Expr alive);
   void block_offsets(const SimtArray& of, const Axes& axes, int64_t count, const std::string& first,

@@ -36,7 +36,7 @@ DEVICE T op_sign(T x) {
 }
 
 // float, double
-#define FLASHLIGHT_UNARY(op, single, twice)       \
+#define FLASHLIGHT_UNARY(op, single, twice)        \
   DEVICE float op_##op(float x) { return single; } \
   DEVICE double op_##op(double x) { return twice; }
 FLASHLIGHT_UNARY(exp, expf(x), exp(x))
