@@ -59,13 +59,14 @@ EmulatedMap encode(const codegen::cuda::TensorMap& map, const DeviceTensor& tens
 class Params {
  public:
   Params(const codegen::cuda::Source& source, const std::vector<DeviceTensor>& tensors,
-         const std::vector<ir::SymbolInfo>& symbols) {
+         const std::vector<ir::SymbolInfo>& symbols, const void* workspace) {
     for (const auto& map : source.maps) append(encode(map, tensors.at(map.tensor)));
     for (const auto& t : tensors) append(reinterpret_cast<uint64_t>(t.data));
     for (const auto& t : tensors)
       for (int64_t stride : t.strides) append(stride);
     for (const auto& s : symbols) append(s.hint);
     if (source.counter) append(reinterpret_cast<uint64_t>(counter_));
+    if (source.workspace_bytes > 0) append(reinterpret_cast<uint64_t>(workspace));
   }
   /// Whether the kernel left its counter as it must be before the next launch.
   bool counter_is_zero() const { return counter_[0] == 0 && counter_[1] == 0; }
@@ -151,7 +152,9 @@ void emulate(const codegen::cuda::Source& source, const std::vector<DeviceTensor
   if (source.ctas_per_sm > 0)
     units = std::min<int64_t>(units, int64_t{source.ctas_per_sm} * options.multiprocessors);
   if (units <= 0) return;
-  Params params(source, tensors, symbols);
+  const Memory workspace({},
+                         static_cast<size_t>((source.workspace_bytes * units + 255) / 256 * 256));
+  Params params(source, tensors, symbols, workspace.data);
   const EmulatedLaunch launch{params.data(),
                               {static_cast<unsigned>(units), 1, 1},
                               source.threads,

@@ -32,6 +32,9 @@ struct Source {
       0;           // persistent: the grid is at most so many per multiprocessor; 0: one per unit
   ir::Expr units;  // Int, over Symbols: CTAs that have work
   bool counter = false;  // of units that were claimed
+  /// Global memory that each CTA of the grid needs, at blockIdx.x times so many bytes from a
+  /// pointer (256-byte aligned) that is one more word after the symbols. 0: none, and no word.
+  int64_t workspace_bytes = 0;
   std::vector<TensorMap> maps;
 };
 
