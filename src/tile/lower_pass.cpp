@@ -158,11 +158,25 @@ void PassLowering::contract_tile(const std::string& name, Type type, const Plan&
   const std::vector<Expr> batch = used_in(p.factors.a, p.batch);
   c.a = row_operand(p.factors.a,
                     p.k.size() > 1 ? joined({batch, p.k, p.m}) : joined({batch, p.m, p.k}));
-  c.b =
-      loop_operand(p.factors.b, joined({used_in(p.factors.b, p.batch), p.k, p.n}), Storage::Panel);
+  c.b = loop_operand(p.factors.b, joined({used_in(p.factors.b, p.batch), p.k, p.n}),
+                     serves_few_rows(p, op) ? Storage::Direct : Storage::Panel);
   std::vector<Expr> axes = joined({p.batch, p.m, p.n});
   pass_.before.push_back({name, type, axes, op, p.k, body, Storage::Scratch, ""});
   pass_.contractions.push_back(c);
+}
+
+/// Packing pays if many rows use the pack. Few rows take scalar products with memory as it lies.
+bool PassLowering::serves_few_rows(const Plan& p, Reduce op) const {
+  constexpr int64_t kFewRows = 4;
+  int64_t rows = 1;
+  for (Expr a : stream_.row_axes) {
+    if (uses(p.factors.b, a)) continue;
+    if (!is_const(a->extent())) return false;
+    rows *= int64_t(const_value(a->extent()));
+  }
+  const Expr product = symbol("a", p.factors.combine->type) * symbol("b", p.factors.combine->type);
+  return rows <= kFewRows && op == Reduce::Sum && p.factors.combine == product &&
+         direct(p.factors.b, p.k);
 }
 
 // ---- states ---------------------------------------------------------------------------------

@@ -99,6 +99,8 @@ class ContractionPrinter {
   bool print(const Operand& a, const Operand& b, const Array& result);
 
  private:
+  bool print_dots(const Operand& a, const Operand& b, const Operand& result);
+  void open_loops();
   bool choose(const Operand& a, const Operand& b, const Operand& result);
   bool flatten_k(const Operand& a, const Operand& b);
   std::string shifted(const Operand& o, const std::string& more = "") const;
@@ -242,10 +244,7 @@ void ContractionPrinter::call(const std::string& start, const Operand& a, const 
   out_.line(text + ");");
 }
 
-bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& result) {
-  const Operand to = of_array(result, plan_);
-  if (!choose(a, b, to)) return false;
-  sizes(a, b);
+void ContractionPrinter::open_loops() {
   out_.line("// " + c_.value + " " + (how_.keep ? "+= " : "= ") + c_.a + " x " + c_.b);
   for (Expr axis : loops_) {
     const AxisPlan& p = plan_.axis(axis);
@@ -253,6 +252,32 @@ bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& 
               (p.role == Role::Tiled ? p.id + "_n" : std::to_string(p.extent)) + "; " + p.id +
               "++)");
   }
+}
+
+/// b as it lies, the contracted axis innermost: each row of a by itself.
+bool ContractionPrinter::print_dots(const Operand& a, const Operand& b, const Operand& result) {
+  const bool fits = c_.k.size() == 1 && c_.n.size() == 1 && operation().empty() && !how_.keep &&
+                    !how_.scale && plan_.axis(c_.k[0]).role == Role::Whole &&
+                    plan_.axis(c_.n[0]).role == Role::Loop;
+  if (!fits || !b.stride(c_.k[0]).is(1) || !a.stride(c_.k[0]).is(1) ||
+      !result.stride(c_.n[0]).is(1))
+    return false;
+  loops_ = c_.batch;
+  loops_.insert(loops_.end(), c_.m.begin(), c_.m.end());
+  open_loops();
+  out_.line("dot_rows<T>(" + plan_.axis(c_.n[0]).id + "_n, " +
+            std::to_string(plan_.axis(c_.k[0]).extent) + ", " + shifted(a) + ", " + shifted(b) +
+            ", " + b.stride(c_.n[0]).str() + ", " + shifted(result) + ");");
+  for (size_t i = 0; i < loops_.size(); i++) out_.close();
+  return true;
+}
+
+bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& result) {
+  const Operand to = of_array(result, plan_);
+  if (!b.panelled && print_dots(a, b, to)) return true;
+  if (!choose(a, b, to)) return false;
+  sizes(a, b);
+  open_loops();
   const AxisPlan& k = plan_.axis(k_);
   const std::string first = how_.scale ? "Scale" : how_.keep ? "Keep" : "Zero";
   if (k.role != Role::Loop) {

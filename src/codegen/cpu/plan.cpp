@@ -27,7 +27,7 @@ std::vector<std::string> reserved_names() {
       "Flag",     "i64",         "i32",       "u8",         "f16",
       "bf16",     "rounded",     "fill",      "any",        "all",
       "gather",   "exp2_nonpos", "exp_below", "inner",      "Dot",
-      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block",
+      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block", "dot_rows",
       "step",     "Work",        "run",       "to"};
   return names;
 }
