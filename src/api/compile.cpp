@@ -8,6 +8,7 @@
 #include "support/env.h"
 #include "support/error.h"
 #include "transform/canonicalize.h"
+#include "transform/rename.h"
 #include "transform/stream.h"
 
 namespace flashlight::api {
@@ -146,14 +147,31 @@ std::shared_ptr<Family> family_of(const ir::Program& general) {
   return family;
 }
 
+/// The name that the caller knows a value by.
+std::string original(const std::string& name, const transform::Renamed& by) {
+  const auto it = by.original.find(name);
+  return it == by.original.end() ? name : it->second;
+}
+
 }  // namespace
 
 Compiled::Compiled(const std::string& text) : program_(ir::parse(text)) {
-  ir::Program canonical = transform::canonicalize(program_);
-  General general = generalize(canonical);
-  if (debug_wants("passes")) debug_print("passes", "canonical\n" + ir::print(general.program));
+  // Twice: the order of operands follows names, so they have to be equal from the start; then
+  // canonicalize leaves gaps that depend on how the computation was spelled.
+  const transform::Renamed first = transform::rename(program_);
+  General general = generalize(transform::canonicalize(first.program));
+  const transform::Renamed second = transform::rename(general.program);
+  if (debug_wants("passes")) debug_print("passes", "canonical\n" + ir::print(second.program));
   lengths_ = std::move(general.values);
-  family_ = family_of(general.program);
+  for (const ir::Input& i : second.program.inputs) {
+    const std::string name = original(original(i.name, second), first);
+    inputs_.push_back(size_t(program_.input(name) - program_.inputs.data()));
+  }
+  try {
+    family_ = family_of(second.program);
+  } catch (const Refused& e) {
+    throw Refused(original(original(e.node(), second), first), e.reason());
+  }
 }
 
 const ir::Program& Compiled::general() const { return family_->program; }
@@ -199,7 +217,7 @@ void Compiled::call(const std::vector<View>& inputs, const std::vector<View>& ou
   for (const Step& step : family_->steps) {
     data.clear(), strides.clear(), own.clear();
     for (const Place& p : step.places) {
-      const View view = p.kind == Place::kInput    ? inputs[p.index]
+      const View view = p.kind == Place::kInput    ? inputs[inputs_[p.index]]
                         : p.kind == Place::kOutput ? outputs[p.index]
                                                    : temporary(p.index);
       data.push_back(view.data), strides.push_back(view.strides);

@@ -47,6 +47,7 @@ class Compiled {
 
   ir::Program program_;
   std::vector<int64_t> lengths_;  // values of symbols that generalize() added
+  std::vector<size_t> inputs_;    // of the family's inputs: which of the program's
   std::shared_ptr<Family> family_;
 };
 

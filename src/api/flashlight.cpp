@@ -46,7 +46,9 @@ std::vector<int64_t> Kernel::shape(const std::string& name,
                                    const std::vector<int64_t>& symbols) const {
   const ir::Program& program = impl_->compiled.program();
   if (!program.input(name) && !program.computation(name)) throw Refused(name, "is not defined");
-  const ir::Bindings sizes = impl_->compiled.bindings(symbols);
+  if (symbols.size() != program.symbols.size()) throw Refused(name, "wrong number of symbols");
+  ir::Bindings sizes;
+  for (size_t i = 0; i < symbols.size(); ++i) sizes[program.symbols[i].name] = symbols[i];
   std::vector<int64_t> out;
   for (ir::Expr e : program.shape_of(name)) out.push_back(ir::evaluate(e, sizes));
   return out;

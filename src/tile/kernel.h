@@ -26,8 +26,8 @@ enum class Storage : uint8_t {
   Inline,   // no memory: the body is evaluated where it is used
   Scratch,  // an array over `axes` (row major in that order, loop axis innermost if present)
   Panel,    // packed: blocks of schedule.panel of the last axis; inside a block [other axes][panel]
-  Direct,   // read in memory as it lies: body is one Load of an input with unit stride (last axis);
-            // in `before` only
+  Direct,   // read in memory as it lies: body is one Load of an input with unit stride along the
+            // last axis or, for a few scalar products, the contracted one; in `before` only
 };
 
 /// A tile value. Map: reduce_axes empty. Otherwise a reduction over whole axes inside the tile.

@@ -154,12 +154,29 @@ void PassLowering::lower_tile(const Computation& c) {
 void PassLowering::contract_tile(const std::string& name, Type type, const Plan& p, Reduce op,
                                  Expr body) {
   Contraction c = contraction(name, p, op);
-  c.a = row_operand(p.factors.a, joined({used_in(p.factors.a, p.batch), p.m, p.k}));
-  c.b =
-      loop_operand(p.factors.b, joined({used_in(p.factors.b, p.batch), p.k, p.n}), Storage::Panel);
+  // Several contracted axes lie as one: the row axis, which may be padded, comes last then.
+  const std::vector<Expr> batch = used_in(p.factors.a, p.batch);
+  c.a = row_operand(p.factors.a,
+                    p.k.size() > 1 ? joined({batch, p.k, p.m}) : joined({batch, p.m, p.k}));
+  c.b = loop_operand(p.factors.b, joined({used_in(p.factors.b, p.batch), p.k, p.n}),
+                     serves_few_rows(p, op) ? Storage::Direct : Storage::Panel);
   std::vector<Expr> axes = joined({p.batch, p.m, p.n});
   pass_.before.push_back({name, type, axes, op, p.k, body, Storage::Scratch, ""});
   pass_.contractions.push_back(c);
+}
+
+/// Packing pays if many rows use the pack. Few rows take scalar products with memory as it lies.
+bool PassLowering::serves_few_rows(const Plan& p, Reduce op) const {
+  constexpr int64_t kFewRows = 4;
+  int64_t rows = 1;
+  for (Expr a : stream_.row_axes) {
+    if (uses(p.factors.b, a)) continue;
+    if (!is_const(a->extent())) return false;
+    rows *= int64_t(const_value(a->extent()));
+  }
+  const Expr product = symbol("a", p.factors.combine->type) * symbol("b", p.factors.combine->type);
+  return rows <= kFewRows && op == Reduce::Sum && p.factors.combine == product &&
+         direct(p.factors.b, p.k);
 }
 
 // ---- states ---------------------------------------------------------------------------------
@@ -185,7 +202,9 @@ void PassLowering::lower_state(const StreamState& s) {
     out.axes = joined({p->batch, p->m, p->n});
     out.contraction = contraction(s.name, *p, s.op);
     auto axes_b = joined({used_in(p->factors.b, p->batch), p->k, p->n});
-    Storage packed = values.size() == 1 ? Storage::Panel : Storage::Scratch;
+    // A panel is as wide as the largest register block: narrow values lie in rows.
+    const bool wide = values.size() == 1 && evaluate(values[0]->extent(), {}) >= kernel_.schedule.panel;
+    Storage packed = wide ? Storage::Panel : Storage::Scratch;
     out.contraction->b = loop_operand(p->factors.b, axes_b, in_place ? Storage::Direct : packed);
     operands_.push_back({pass_.states.size(), p->factors.a});
     out.body = Expr();

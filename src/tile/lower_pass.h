@@ -37,6 +37,7 @@ class PassLowering {
   std::string row_operand(ir::Expr a, const std::vector<ir::Expr>& axes);
   std::string loop_operand(ir::Expr b, const std::vector<ir::Expr>& axes, Storage storage);
   bool direct(ir::Expr b, const std::vector<ir::Expr>& n) const;
+  bool serves_few_rows(const Plan& p, ir::Reduce op) const;
   bool has_long_rows(const std::vector<ir::Expr>& values) const;
   Contraction contraction(const std::string& value, const Plan& plan, ir::Reduce op) const;
 

@@ -35,7 +35,15 @@ bool shares_loads(const Stream& s, Expr row) {
   return shares;
 }
 
-/// The longest row axis over which operands are shared, so that a tile of rows is a matrix.
+/// Products inside a tile are what a tile of rows is for.
+bool multiplies(const Stream& s) {
+  return std::any_of(s.tiles.begin(), s.tiles.end(), [](const Computation& c) {
+    return c.op == Reduce::Sum && !c.reduce_axes.empty();
+  });
+}
+
+/// The longest row axis over which operands are shared, so that a tile of rows is a matrix. Null:
+/// each row has operands of its own (one query for each head), and is a unit by itself.
 Expr choose_tiled(const Stream& s) {
   Bindings sizes;
   for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
@@ -43,7 +51,7 @@ Expr choose_tiled(const Stream& s) {
   auto key = [&](Expr a) { return std::pair(shares_loads(s, a), evaluate(a->extent(), sizes)); };
   for (Expr a : s.row_axes)
     if (!best || key(a) >= key(best)) best = a;
-  return best;
+  return best && multiplies(s) && !shares_loads(s, best) ? Expr() : best;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "transform/describe.h"
 
+#include <cmath>
 #include <cstdio>
 #include <map>
 
@@ -96,8 +97,9 @@ std::string text(Expr e, int outer) {
 class Description {
  public:
   Description(const Pass& pass, std::string axis) : pass_(pass), axis_(std::move(axis)) {
-    for (const auto& [name, value] : pass.finals)
-      if (value->op == Op::Symbol && state(value->name()) && !shown_.contains(value->name()))
+    for (const auto& [name, final] : pass.finals)
+      if (const Expr value = seen(final);
+          value->op == Op::Symbol && state(value->name()) && !shown_.contains(value->name()))
         shown_[value->name()] = name;
   }
 
@@ -106,13 +108,23 @@ class Description {
     for (const State& s : pass_.states) out += "  " + line(s) + "\n";
     for (const Reference& r : pass_.references)
       out += "  " + r.name + " follows " + r.follows + ": " + show(r.target) + "\n";
-    for (const auto& [name, value] : pass_.finals)
+    for (const auto& [name, final] : pass_.finals) {
+      const Expr value = seen(final);
       if (!(value->op == Op::Symbol && shown(value->name()) == name))
         out += "  final: " + name + " = " + show(value) + "\n";
+      if (value != final) out += "  where " + show(final->args[0]) + ": " + name + " = nan\n";
+    }
     return out;
   }
 
  private:
+  /// A final where something live was seen; see unseen.h.
+  static Expr seen(Expr e) {
+    const bool settled = e->op == Op::Where && ir::is_const(e->args[1]) &&
+                         std::isnan(ir::const_value(e->args[1]));
+    return settled ? e->args[2] : e;
+  }
+
   const State* state(const std::string& name) const {
     for (const State& s : pass_.states)
       if (s.name == name) return &s;

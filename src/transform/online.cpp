@@ -3,6 +3,7 @@
 #include "ir/rewrite.h"
 #include "support/error.h"
 #include "transform/rests.h"
+#include "transform/unseen.h"
 
 namespace flashlight::transform {
 
@@ -158,6 +159,7 @@ std::vector<Pass> make_online(const std::vector<Reduction>& reductions,
     }
     FLASHLIGHT_CHECK(later.size() < todo.size(), "no reduction fits a pass of its own");
     passes.push_back(draft.pass());
+    settle_unseen(passes.back(), reductions);
     taken = draft.taken();
     todo = std::move(later);
   }

@@ -174,3 +174,26 @@ def test_a_score_far_above_the_others():
     q, k, v = case.make(H=2, S=300, D=32)
     k[:, :, 290] *= 60
     check(case.fn, [q, k, v], length=300)
+
+
+def written_out(guarded):
+    """Attention and its log-sum-exp from maximum and sum, as written by hand."""
+
+    def attention(q, k, v):
+        mask = torch.arange(k.shape[-2]) <= torch.arange(q.shape[-2])[:, None] - 20
+        scores = (q @ k.transpose(-2, -1) / 8).masked_fill(~mask, -math.inf)
+        if guarded:
+            return scores.logsumexp(-1)
+        m = scores.amax(-1, keepdim=True)
+        weights = (scores - m).exp()
+        total = weights.sum(-1, keepdim=True)
+        return weights @ v / (1 + total), (m + total.log()).squeeze(-1)
+
+    return attention
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_log_sum_exp_of_rows_without_keys(guarded):
+    """NaN where eager subtracts -inf from -inf, -inf by torch.logsumexp."""
+    args = CASES["full"].make(H=2, S=150, D=64)
+    check(written_out(guarded), args, length=150)

@@ -159,7 +159,6 @@ def test_autocast():
     oracle.check_one(got, by_eager, copy.deepcopy(module).double()(x.double()), ulps=2)
 
 
-@pytest.mark.xfail(reason="kernel text holds the graph's names: four layers compile four kernels")
 @torch.no_grad()
 def test_two_layers_of_one_shape_share_a_kernel():
     if not backend.IS_OURS:

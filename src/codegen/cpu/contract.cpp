@@ -99,12 +99,15 @@ class ContractionPrinter {
   bool print(const Operand& a, const Operand& b, const Array& result);
 
  private:
+  bool print_dots(const Operand& a, const Operand& b, const Operand& result);
+  void open_loops();
   bool choose(const Operand& a, const Operand& b, const Operand& result);
   bool flatten_k(const Operand& a, const Operand& b);
   std::string shifted(const Operand& o, const std::string& more = "") const;
   void call(const std::string& start, const Operand& a, const Operand& b, const Operand& result,
             const std::string& k, const std::string& k_lo);
   void sizes(const Operand& a, const Operand& b);
+  int64_t vectors_for(int64_t extent) const;
   std::string operation() const;
 
   Writer& out_;
@@ -116,7 +119,7 @@ class ContractionPrinter {
   Expr m_, n_, k_;
   int64_t k_extent_ = 1;
   std::string m_text_, n_text_;
-  int64_t micro_rows_ = 1;
+  int64_t micro_rows_ = 1, vectors_ = 1;  // register block
   bool ragged_m_ = false, ragged_n_ = false;
 };
 
@@ -154,8 +157,21 @@ bool ContractionPrinter::choose(const Operand& a, const Operand& b, const Operan
   return !how_.scale || !m_ || of_array(*how_.scale, plan_).stride(m_).is(1);
 }
 
+/// Vectors per register block for that many columns: all of a few, else what leaves no rest.
+int64_t ContractionPrinter::vectors_for(int64_t extent) const {
+  const int64_t most = plan_.kernel.schedule.micro_vectors;
+  const int64_t all = (extent + plan_.lanes() - 1) / plan_.lanes();
+  if (all <= most) return all;
+  for (int64_t n = most; n > most / 2; n--)
+    if (all % n == 0) return n;
+  return most;
+}
+
 void ContractionPrinter::sizes(const Operand& a, const Operand& b) {
   const AxisPlan* m = m_ ? &plan_.axis(m_) : nullptr;
+  const AxisPlan& n = plan_.axis(n_);
+  vectors_ = n.role == Role::Loop || b.panelled ? plan_.kernel.schedule.micro_vectors
+                                                : vectors_for(n.extent);
   micro_rows_ = m ? plan_.kernel.schedule.micro_rows : 1;
   if (!m) {
     m_text_ = "1";
@@ -163,18 +179,23 @@ void ContractionPrinter::sizes(const Operand& a, const Operand& b) {
     ragged_m_ = !a.padded;
     m_text_ = m->id + (a.padded ? "_p" : "_n");
   } else {  // a block height that divides the rows, if a good one does
-    for (int64_t rows = micro_rows_; rows > 2 && m->extent % micro_rows_ != 0; rows--)
-      if (m->extent % rows == 0) micro_rows_ = rows;
+    const int64_t most = micro_rows_ * plan_.kernel.schedule.micro_vectors / vectors_;
+    for (int64_t rows = std::min(most, m->extent); rows > 2; rows--)
+      if (m->extent % rows == 0) {
+        micro_rows_ = rows;
+        break;
+      }
     ragged_m_ = m->extent % micro_rows_ != 0;
     m_text_ = std::to_string(m->extent);
   }
-  const AxisPlan& n = plan_.axis(n_);
   if (n.role == Role::Loop) {
     ragged_n_ = !b.padded;
     n_text_ = n.id + (b.padded ? "_p" : "_n");
   } else {
-    ragged_n_ = !b.padded && n.extent % plan_.panel != 0;
-    n_text_ = std::to_string(b.padded ? round_up(n.extent, plan_.panel) : n.extent);
+    ragged_n_ = !b.padded && n.extent % (vectors_ * plan_.lanes()) != 0;
+    n_text_ = std::to_string(!b.padded     ? n.extent
+                             : b.panelled ? round_up(n.extent, plan_.panel)
+                                          : plan_.width(n.extent));
   }
 }
 
@@ -211,21 +232,19 @@ void ContractionPrinter::call(const std::string& start, const Operand& a, const 
   const std::string op = operation();
   std::string text = op.empty() ? "gemm_block" : "contract_block";
   const int tails = (ragged_m_ ? 1 : 0) + (ragged_n_ ? 2 : 0);
-  text += "<T, " + std::to_string(micro_rows_) + ", NV, Start::" + start + ", " +
+  text += "<T, " + std::to_string(micro_rows_) + ", " + std::to_string(vectors_) + ", Start::" + start + ", " +
           std::to_string(tails) + ">(" + op + (op.empty() ? "" : ", ") + m_text_ + ", " + n_text_ +
           ", " + k + ", {" + shifted(a, at_k(a)) + ", " + (m_ ? a.stride(m_).str() : "0") + ", " +
           a.stride(k_).str() + "}, {" + shifted(b, at_k(b)) + ", " + b.stride(k_).str() + ", ";
   const auto slot = scope_.find(c_.b);
-  text += b.panelled ? slot->second.array->strides.back().str() : "P";
+  text += b.panelled ? slot->second.array->strides.back().str()
+                     : std::to_string(vectors_ * plan_.lanes());
   text += "}, {" + shifted(result) + ", " + (m_ ? result.stride(m_).str() : "0") + "}";
   if (start == "Scale") text += ", " + shifted(of_array(*how_.scale, plan_));
   out_.line(text + ");");
 }
 
-bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& result) {
-  const Operand to = of_array(result, plan_);
-  if (!choose(a, b, to)) return false;
-  sizes(a, b);
+void ContractionPrinter::open_loops() {
   out_.line("// " + c_.value + " " + (how_.keep ? "+= " : "= ") + c_.a + " x " + c_.b);
   for (Expr axis : loops_) {
     const AxisPlan& p = plan_.axis(axis);
@@ -233,6 +252,32 @@ bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& 
               (p.role == Role::Tiled ? p.id + "_n" : std::to_string(p.extent)) + "; " + p.id +
               "++)");
   }
+}
+
+/// b as it lies, the contracted axis innermost: each row of a by itself.
+bool ContractionPrinter::print_dots(const Operand& a, const Operand& b, const Operand& result) {
+  const bool fits = c_.k.size() == 1 && c_.n.size() == 1 && operation().empty() && !how_.keep &&
+                    !how_.scale && plan_.axis(c_.k[0]).role == Role::Whole &&
+                    plan_.axis(c_.n[0]).role == Role::Loop;
+  if (!fits || !b.stride(c_.k[0]).is(1) || !a.stride(c_.k[0]).is(1) ||
+      !result.stride(c_.n[0]).is(1))
+    return false;
+  loops_ = c_.batch;
+  loops_.insert(loops_.end(), c_.m.begin(), c_.m.end());
+  open_loops();
+  out_.line("dot_rows<T>(" + plan_.axis(c_.n[0]).id + "_n, " +
+            std::to_string(plan_.axis(c_.k[0]).extent) + ", " + shifted(a) + ", " + shifted(b) +
+            ", " + b.stride(c_.n[0]).str() + ", " + shifted(result) + ");");
+  for (size_t i = 0; i < loops_.size(); i++) out_.close();
+  return true;
+}
+
+bool ContractionPrinter::print(const Operand& a, const Operand& b, const Array& result) {
+  const Operand to = of_array(result, plan_);
+  if (!b.panelled && print_dots(a, b, to)) return true;
+  if (!choose(a, b, to)) return false;
+  sizes(a, b);
+  open_loops();
   const AxisPlan& k = plan_.axis(k_);
   const std::string first = how_.scale ? "Scale" : how_.keep ? "Keep" : "Zero";
   if (k.role != Role::Loop) {

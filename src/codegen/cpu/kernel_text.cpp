@@ -215,7 +215,7 @@ std::string KernelText::print() {
   out.line("// " + plan_.kernel.name + ": rows in tiles of " + std::to_string(s.row_tile) +
            ", loop axis " + plan_.kernel.loop->name() + " in tiles of " +
            std::to_string(s.loop_tile));
-  for (const char* header : {"abi", "gemm", "math", "pack", "tile", "work"})
+  for (const char* header : {"abi", "dots", "gemm", "math", "pack", "tile", "work"})
     out.line("#include \"" + std::string(header) + ".h\"");
   out.line();
   out.line("namespace {");

@@ -75,7 +75,10 @@ void KernelText::print_pack_bytes(Writer& out) const {
     std::string count = "P";
     for (size_t d = 0; d < s.axes.size(); d++) {
       const AxisPlan& p = plan_.axis(s.axes[d]);
-      const int64_t n = d + 1 == s.axes.size() ? round_up(p.extent, plan_.panel) : p.extent;
+      const bool last = d + 1 == s.axes.size();
+      const int64_t n = !last                   ? p.extent
+                        : it->second.panelled ? round_up(p.extent, plan_.panel)
+                                              : plan_.width(p.extent);
       count =
           (d == 0 ? "" : count + " * ") + (p.role == Role::Loop ? "a.loop_p" : std::to_string(n));
     }

@@ -27,7 +27,7 @@ std::vector<std::string> reserved_names() {
       "Flag",     "i64",         "i32",       "u8",         "f16",
       "bf16",     "rounded",     "fill",      "any",        "all",
       "gather",   "exp2_nonpos", "exp_below", "inner",      "Dot",
-      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block",
+      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block", "dot_rows",
       "step",     "Work",        "run",       "to"};
   return names;
 }
@@ -64,6 +64,10 @@ Plan::Plan(const tile::Kernel& k)
 }
 
 Expr Plan::seen() const { return ir::symbol(kernel.loop->name() + ".seen"); }
+
+int64_t Plan::width(int64_t extent) const {
+  return round_up(extent, extent < panel ? lanes() : panel);
+}
 
 const AxisPlan& Plan::axis(Expr a) const {
   const auto it = axes.find(a);
@@ -123,7 +127,7 @@ void Plan::plan_packs() {
       const bool padded = d + 1 == s.axes.size();  // register blocks may run over its end
       next = times(next, p.role == Role::Loop
                              ? Stride{0, "a.loop_p"}
-                             : Stride{padded ? round_up(p.extent, panel) : p.extent, ""});
+                             : Stride{padded ? width(p.extent) : p.extent, ""});
     }
     if (array.panelled) array.strides.back() = next;
     packs[s.name] = array;
@@ -139,7 +143,7 @@ Array Plan::allocate(const std::string& name, ir::Type type, const std::vector<E
   array.strides.resize(of.size());
   for (size_t d = of.size(); d-- > 0;) {
     array.strides[d] = {next, ""};
-    next *= d + 1 == of.size() ? round_up(axis(of[d]).extent, panel) : axis(of[d]).extent;
+    next *= d + 1 == of.size() ? width(axis(of[d]).extent) : axis(of[d]).extent;
   }
   fields.push_back({storage_type(type), array.base.substr(2), std::max(next, panel)});
   return allocated_[key] = array;

@@ -80,6 +80,9 @@ class Plan {
   std::unordered_set<Expr> rounded;       // products that must not be contracted with a sum
 
   const AxisPlan& axis(Expr a) const;
+  int64_t lanes() const { return panel / kernel.schedule.micro_vectors; }
+  /// Elements of the last, whole axis of an array: whole vectors, or panels if it is longer.
+  int64_t width(int64_t extent) const;
   /// Loop elements up to the end of the tile at hand.
   Expr seen() const;
   /// Text of an Int expression over symbols of sizes alone.

@@ -73,6 +73,51 @@ TEST(Compile, StaticLengthsShareAKernel) {
   EXPECT_EQ(api::variants_made(), before);
 }
 
+TEST(Compile, NamesDoNotMatterButPositionsDo) {
+  expect_right(api::Compiled(causal("S", kSymbol)), 60, true);
+  const int64_t before = api::variants_made();
+  std::string text = causal("S", kSymbol);
+  for (size_t at = 0; (at = text.find("q", at)) != std::string::npos; at += 5)
+    text.replace(at, 1, "layer");
+  for (size_t at = 0; (at = text.find("S", at)) != std::string::npos; at += 3)
+    text.replace(at, 1, "s77");
+  const api::Compiled renamed(text);
+  Case c = make_case(renamed.program(), 60, {{"s77", 60}});
+  std::vector<float> out(60 * 8, NAN);
+  const int64_t strides[] = {8, 1};
+  std::vector<api::View> in;
+  for (auto& x : c.inputs) in.push_back({x.data(), strides});
+  renamed.call(in, {{out.data(), strides}}, {60});
+  for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], c.expected[i], 1e-5) << i;
+  EXPECT_EQ(api::variants_made(), before);
+}
+
+TEST(Compile, AnInputThatNothingReadsKeepsItsPlace) {
+  std::string text = causal("S", kSymbol);
+  const size_t k = text.find("input k");
+  text.insert(k, "input unused : f32[3]\n");
+  const api::Compiled compiled(text);
+  Case c = make_case(ir::parse(causal("S", kSymbol)), 30, {{"S", 30}});
+  std::vector<float> out(30 * 8, NAN);
+  const int64_t strides[] = {8, 1}, one[] = {1};
+  float unused[3] = {NAN, NAN, NAN};
+  compiled.call({{c.inputs[0].data(), strides},
+                 {unused, one},
+                 {c.inputs[1].data(), strides},
+                 {c.inputs[2].data(), strides}},
+                {{out.data(), strides}}, {30});
+  for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], c.expected[i], 1e-5) << i;
+}
+
+TEST(Compile, ARefusalNamesWhatTheCallerWrote) {
+  try {
+    api::Compiled("input a : f32[20]\ncompute plain[i:20] : f32 = a[i]\noutput plain\n");
+    FAIL();
+  } catch (const Refused& e) {
+    EXPECT_EQ(e.node(), "plain");
+  }
+}
+
 TEST(Compile, ThreadsMakeAVariantOnce) {
   // A text of its own: variants of equal programs are shared.
   std::string text = causal("S", kSymbol);

@@ -1,9 +1,11 @@
 // The form of what is derived: what the tile compiler and the emitter rely on.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "online_programs.h"
+#include "ir/rewrite.h"
 #include "online_run.h"
 #include "transform/describe.h"
 #include "transform/online.h"
@@ -69,6 +71,23 @@ TEST(OnlineForm, CastsBetweenFloatsAreTransparent) {
   EXPECT_EQ(passes[0].states[1].body, wide(exp_(xf - r)));
   EXPECT_EQ(passes[0].states[2].body->type, ir::Type::F64);
   EXPECT_EQ(passes[0].states[2].move.at(passes[0].states[2].name)->type, ir::Type::F64);
+}
+
+TEST(OnlineForm, ASumIsNaNWhereEagerSubtractsInfinityFromInfinity) {
+  const auto passes = make_online(soft() + Reductions{sum_of("o", p * v)}, kLeaves);
+  const Expr l_final = final_of(passes[0], "l"), nan = num(std::nan(""));
+  EXPECT_EQ(l_final, ir::where(ir::binary(Op::Eq, m, lowest), nan, var(passes[0].states[1].name)));
+  EXPECT_EQ(final_of(passes[0], "o")->op, Op::Div);  // 0 / 0 says it
+}
+
+TEST(OnlineForm, ASumThatEagerGuardsIsZeroWhereNothingWasSeen) {
+  // As torch.logsumexp: where the maximum is infinite, 0 is subtracted.
+  const Expr safe = ir::where(ir::binary(Op::Eq, m, lowest), num(0), m);
+  const auto passes = make_online({max_of("m", x), sum_of("l", exp_(x - safe))}, kLeaves);
+  for (const auto& [name, value] : passes.back().finals)
+    ir::visit(value, [](Expr e) {
+      if (ir::is_const(e)) EXPECT_FALSE(std::isnan(ir::const_value(e)));
+    });
 }
 
 TEST(OnlineForm, OnlyAPositiveFactorMovesOutOfAMaximum) {

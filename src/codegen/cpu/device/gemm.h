@@ -57,6 +57,10 @@ FL_INLINE Inner<R, F> inner(F f) {
   return {f};
 }
 
+// A contraction that starts at 0 is made as two sums of half its length, each in registers: its
+// rounding errors are those of the shorter sums. Below this length it is one (docs/perf-log.md).
+constexpr i64 kHalves = 24;
+
 // one register block; PARTIAL: of the last vector only n lanes exist
 template <class T, int MR, int NV, Start START, bool PARTIAL, class Op>
 FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b, i64 row, T* out,
@@ -67,29 +71,33 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   const auto fetch_vector = [n](const T* p, int j) {
     return PARTIAL && j == NV - 1 ? load_n<T>(p, n) : load<T>(p);
   };
-  V c[MR][NV];
-  FL_UNROLL for (int i = 0; i < MR; i++) {
-    FL_UNROLL for (int j = 0; j < NV; j++) { c[i][j] = splat<T>(identity<R, T>()); }
-  }
-  _Pragma("GCC unroll 1") for (i64 k = 0; k < K; k++) {
-    V x[NV];
-    FL_UNROLL for (int j = 0; j < NV; j++) x[j] = fetch_vector(b + k * row + j * L, j);
+  i64 k = 0, end = START == Start::Zero && K >= kHalves ? K / 2 : K;
+  for (bool first = true;; first = false, end = K) {
+    V c[MR][NV];
     FL_UNROLL for (int i = 0; i < MR; i++) {
-      const V y = splat<T>(a[i * am + k * ak]);
-      FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = Op::step(op, c[i][j], y, x[j]);
+      FL_UNROLL for (int j = 0; j < NV; j++) { c[i][j] = splat<T>(identity<R, T>()); }
     }
-  }
-  // What was there is joined last: sums of K terms are added, not one term at a time (accuracy).
-  FL_UNROLL for (int i = 0; i < MR; i++) {
-    FL_UNROLL for (int j = 0; j < NV; j++) {
-      T* p = out + i * ldc + j * L;
-      if constexpr (START == Start::Keep) c[i][j] = R::join(fetch_vector(p, j), c[i][j]);
-      if constexpr (START == Start::Scale) c[i][j] += fetch_vector(p, j) * splat<T>(alpha[i]);
-      if (PARTIAL && j == NV - 1)
-        store_n(p, c[i][j], n);
-      else
-        store(p, c[i][j]);
+    _Pragma("GCC unroll 1") for (; k < end; k++) {
+      V x[NV];
+      FL_UNROLL for (int j = 0; j < NV; j++) x[j] = fetch_vector(b + k * row + j * L, j);
+      FL_UNROLL for (int i = 0; i < MR; i++) {
+        const V y = splat<T>(a[i * am + k * ak]);
+        FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = Op::step(op, c[i][j], y, x[j]);
+      }
     }
+    // What was there is joined last: sums of few terms are added, not one term at a time.
+    FL_UNROLL for (int i = 0; i < MR; i++) {
+      FL_UNROLL for (int j = 0; j < NV; j++) {
+        T* p = out + i * ldc + j * L;
+        if (START == Start::Keep || !first) c[i][j] = R::join(fetch_vector(p, j), c[i][j]);
+        if constexpr (START == Start::Scale) c[i][j] += fetch_vector(p, j) * splat<T>(alpha[i]);
+        if (PARTIAL && j == NV - 1)
+          store_n(p, c[i][j], n);
+        else
+          store(p, c[i][j]);
+      }
+    }
+    if (START != Start::Zero || k == K) return;
   }
 }
 

@@ -17,6 +17,7 @@
 // * b + c as kernels do; the accuracy of the maths rests on it.
 #pragma GCC optimize("O1", "expensive-optimizations")
 #endif
+#include "codegen/cpu/device/dots.h"
 #include "codegen/cpu/device/gemm.h"
 #include "codegen/cpu/device/math.h"
 #include "codegen/cpu/device/pack.h"

@@ -150,6 +150,30 @@ void check_pack() {
     }
   }
 }
+template <class T>
+void check_dots() {
+  constexpr int64_t L = fl::kLanes<T>;
+  for (const int64_t n : {1, 7, 16, 33}) {
+    for (const int64_t k : {0, 3, 16, 70}) {
+      const int64_t row = k + 5;
+      const std::vector<T> a = random_values<T>(k, -1, 1, 1);
+      const std::vector<T> b = random_values<T>(n * row, -1, 1, 2);
+      Guarded<T> out((n + L - 1) / L * L);
+      fl::dot_rows<T>(n, k, a.data(), b.data(), row, out.data());
+      EXPECT_TRUE(out.guards_hold());
+      for (int64_t j = 0; j < n; j++) {
+        double want = 0;
+        for (int64_t l = 0; l < k; l++) want += double(a[l]) * double(b[j * row + l]);
+        ASSERT_NEAR(out[j], want, std::numeric_limits<T>::epsilon() * double(4 * k + 2));
+      }
+    }
+  }
+}
+DEVICE_TEST(Dots, RowsAsTheyLie) {
+  check_dots<float>();
+  check_dots<double>();
+}
+
 DEVICE_TEST(Pack, EveryLayoutAndType) {
   check_pack<float, float>();
   check_pack<float, fl::bf16>();
