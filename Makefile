@@ -47,7 +47,7 @@ bench: $(VENV)/.package  ## Measure against eager, torch.compile, SDPA and FlexA
 gpu: gputest gpubench  ## On a machine with an NVIDIA GPU: the tests there, then the measurements
 
 gputest: $(REMOTE)/.package
-	$(REMOTE_PYTHON) -m pytest -q -n $(GPU_JOBS) tests/gpu
+	TORCHINDUCTOR_COMPILE_THREADS=2 $(REMOTE_PYTHON) -m pytest -q -n $(GPU_JOBS) tests/gpu
 
 gpubench: $(REMOTE)/.package
 	$(REMOTE_PYTHON) -m bench.gpu $(BENCH)

@@ -145,35 +145,56 @@ TEST_F(CudaLaunch, NothingToDoIsNoLaunch) {
   EXPECT_EQ(fake->launches, 0);
 }
 
+/// Attention over keys that are values too.
+std::string attention(const std::string& dtype) {
+  return "symbol S = 512\ninput q : " + dtype + "[2, S, 64]\ninput k : " + dtype +
+         "[2, S, 64]\n"
+         "compute s[b:2, i:S, j:S] : f32 = sum[d:64] q[b,i,d]*k[b,j,d]\n"
+         "compute m[b:2, i:S] : f32 = max[j:S] s[b,i,j]\n"
+         "compute e[b:2, i:S, j:S] : f32 = exp(s[b,i,j] - m[b,i])\n"
+         "compute l[b:2, i:S] : f32 = sum[j:S] e[b,i,j]\n"
+         "compute o[b:2, i:S, d:64] : " +
+         dtype + " = sum[j:S] e[b,i,j] / l[b,i] * k[b,j,d]\noutput o\n";
+}
+
 /// From a program's text to a launch: all but what the GPU does.
-TEST_F(CudaLaunch, ACallCompilesOnceForAKindOfTensors) {
-  const ScratchFolder scratch;
-  const ScopedEnv cache("FLASHLIGHT_CACHE_DIR", scratch.path.string());
-  set_nvrtc_folders({FLASHLIGHT_TEST_NVRTC});
-  if (!gpu_problem(0).empty()) GTEST_SKIP() << gpu_problem(0);
-  const Compiled compiled(
-      "symbol S = 512\ninput q : bf16[2, S, 64]\ninput k : bf16[2, S, 64]\n"
-      "compute s[b:2, i:S, j:S] : f32 = sum[d:64] q[b,i,d]*k[b,j,d]\n"
-      "compute m[b:2, i:S] : f32 = max[j:S] s[b,i,j]\n"
-      "compute e[b:2, i:S, j:S] : f32 = exp(s[b,i,j] - m[b,i])\n"
-      "compute l[b:2, i:S] : f32 = sum[j:S] e[b,i,j]\n"
-      "compute o[b:2, i:S, d:64] : bf16 = sum[j:S] e[b,i,j] / l[b,i] * k[b,j,d]\noutput o\n");
-  const auto call = [&](int64_t S, uintptr_t address) {
+struct CudaCall : CudaLaunch {
+  void SetUp() override {
+    CudaLaunch::SetUp();
+    if (IsSkipped()) return;
+    set_nvrtc_folders({FLASHLIGHT_TEST_NVRTC});
+    if (!gpu_problem(0).empty()) GTEST_SKIP() << gpu_problem(0);
+    fake->param_bytes = 8 * 14;  // three pointers, their strides, S and the head dimension
+  }
+  void call(const Compiled& compiled, int64_t S, uintptr_t address, bool tf32 = false) {
     const int64_t strides[] = {64 * S, 64, 1};
     compiled.call({{at(address), strides}, {at(1 << 20), strides}}, {{at(1 << 21), strides}}, {S},
-                  {.gpu = 0, .stream = at(5)});
-  };
-  fake->param_bytes = 8 * 14;  // three pointers, their strides, S and the head dimension
+                  {.gpu = 0, .stream = at(5), .tf32 = tf32});
+  }
+  ScratchFolder scratch;
+  ScopedEnv cache{"FLASHLIGHT_CACHE_DIR", scratch.path.string()};
+};
+
+TEST_F(CudaCall, CompilesOnceForAKindOfTensors) {
+  const Compiled compiled(attention("bf16"));
   const int64_t before = variants_made();
-  call(512, 4096), call(300, 4096);
-  EXPECT_EQ(variants_made(), before + 1);
-  EXPECT_EQ(fake->launches, 2);
+  call(compiled, 512, 4096), call(compiled, 300, 4096), call(compiled, 300, 4096, true);
+  EXPECT_EQ(variants_made(), before + 1) << "tf32 says nothing to bf16";
+  EXPECT_EQ(fake->launches, 3);
   EXPECT_EQ(fake->stream, at(5));
   EXPECT_GT(fake->grid, 0u);
-  call(512, 4098);
+  call(compiled, 512, 4098);
   EXPECT_EQ(variants_made(), before + 2) << "an address that is no multiple of 16 bytes";
   const Variant& variant = *compiled.kernels().at(0)->made().at(0);
   EXPECT_NE(variant.resources.find("registers"), std::string::npos) << variant.resources;
+}
+
+TEST_F(CudaCall, RoundingToTf32IsAnotherKernel) {
+  const Compiled compiled(attention("f32"));
+  const int64_t before = variants_made();
+  call(compiled, 512, 4096, false), call(compiled, 512, 4096, true);
+  EXPECT_EQ(variants_made(), before + 2);
+  EXPECT_TRUE(compiled.kernels().at(0)->made().at(1)->kernel.specialization.tf32);
 }
 
 TEST_F(CudaLaunch, AGpuThatIsTooOldIsAnErrorThatNamesIt) {
