@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/cuda/driver.h"
+#include "runtime/cuda/scratch.h"
 #include "runtime/cuda/tensor_map.h"
 #include "support/error.h"
 
@@ -33,6 +34,8 @@ CudaExecutable::CudaExecutable(const tile::Kernel& kernel, codegen::cuda::Source
     tensors_.push_back({o.shape, int(ir::dtype_size(o.dtype))});
   size_t words = tensors_.size() + symbols_.size();
   for (const Tensor& t : tensors_) words += t.shape.size();
+  words += source_.counter + (source_.workspace_bytes > 0);
+  if (source_.counter) cuda::reserve_counters(gpu);
   const size_t bytes = source_.maps.size() * sizeof(cuda::TensorMap) + words * sizeof(Word);
   param_bytes_ = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   if (param_bytes_ > kMostParams) throw Refused(kernel.name, "has too many tensors for one launch");
@@ -99,6 +102,9 @@ void CudaExecutable::run(const Arguments& a) const {
     for (size_t d = 0; d < tensors_[t].shape.size(); ++d) put(Word(a.strides[t][d]));
   for (size_t s = 0; s < symbols_.size(); ++s) put(Word(a.symbols[s]));
   const cuda::ContextGuard guard(gpu_);
+  if (source_.counter) put(reinterpret_cast<uintptr_t>(cuda::launch_counter(gpu_, a.stream)));
+  const cuda::StreamMemory workspace(size_t(source_.workspace_bytes * sizes->ctas), a.stream);
+  if (workspace.data()) put(reinterpret_cast<uintptr_t>(workspace.data()));
   loaded_.launch({sizes->ctas, a.stream, params, param_bytes_});
 }
 

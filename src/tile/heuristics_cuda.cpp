@@ -1,15 +1,133 @@
-// The resource model of NVIDIA GPUs.
+// The resource model of NVIDIA GPUs: which schedules to try, the best first. The compiler of device
+// code has the last word (api/candidates.h): what spills or serialises is passed over.
+#include <algorithm>
+
+#include "ir/rewrite.h"
+#include "tile/bind.h"
 #include "tile/lower.h"
 #include "tile/roles.h"
 
 namespace flashlight::tile {
+namespace {
 
-std::vector<Schedule> candidates(const ir::Stream& stream, const Specialization&, const Target&) {
-  Schedule s;
-  s.whole_rows = whole_rows(stream);
-  s.row_tile = 64, s.loop_tile = 64, s.panel = 8;
-  s.path = "tensor_core";
-  return {s};
+using namespace ir;
+
+/// What a kernel holds per row of a warp, in columns.
+struct Shape {
+  int64_t scores = 0;        // score fragments
+  int64_t weights = 0;       // operands of products with values
+  int64_t values = 0;        // value columns, of all accumulators
+  int64_t row_columns = 0;   // columns of row operands
+  int64_t loop_columns = 0;  // columns of loop operands
+  int bytes = 2;             // of an operand's element
+  bool masked = false;       // the end of the loop grows with the row
+  int64_t length = 0;        // of the loop, as far as it is known
+};
+
+int64_t columns(const std::vector<Expr>& axes) {
+  int64_t n = 1;
+  for (Expr a : axes) n *= is_const(a->extent()) ? int_const(a->extent()) : 64;
+  return (n + 63) / 64 * 64;
+}
+
+Shape shape_of(const Kernel& k, const Stream& stream) {
+  Shape s;
+  std::vector<std::string> weights, seen;
+  const auto first = [&](std::vector<std::string>& list, const std::string& name) {
+    if (std::count(list.begin(), list.end(), name)) return false;
+    list.push_back(name);
+    return true;
+  };
+  for (const Pass& p : k.passes) {
+    for (const Contraction& c : p.contractions) {
+      s.scores++;
+      if (first(seen, c.a)) s.row_columns += columns(c.k);
+      if (first(seen, c.b)) s.loop_columns += columns(c.k);
+    }
+    for (const State& t : p.states) {
+      if (!t.contraction) continue;
+      if (first(weights, t.contraction->a)) s.weights++;
+      if (first(seen, t.contraction->b)) s.loop_columns += columns(t.contraction->n);
+      s.values += columns(t.contraction->n);
+    }
+    for (Expr e : symbols_of(p.live.hi))
+      for (Expr a : k.tiled) s.masked |= e->name() == a->name() + ".hi";
+  }
+  for (const Input& i : k.inputs)
+    if (i.dtype == DType::F32 && i.shape.size() > 2) s.bytes = 4;
+  Bindings sizes;
+  for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max<int64_t>(1, i.hint);
+  for (const auto& [name, value] : k.specialization.fixed) sizes[name] = value;
+  s.length = evaluate(k.loop->extent(), sizes);
+  return s;
+}
+
+/// Registers of a thread that fragments may take, by warpgroups of a CTA: measured with ptxas
+/// (shared/hopper.md, shared/prototype).
+int64_t register_limit(int groups) { return groups == 4 ? 80 : groups == 3 ? 128 : 200; }
+
+/// The longest loop tile that fits, at most `most`; 0: none.
+int64_t hopper_tile(const Shape& s, int groups, int stages, int64_t most, int64_t shared) {
+  for (int64_t n = most; n >= 16; n -= 16) {
+    const int64_t registers = s.scores * n / 2 + s.weights * n / 4 + s.values / 2;
+    const int64_t bytes =
+        2 * (2 * 64 * groups * s.row_columns + stages * n * s.loop_columns) + 2048;
+    if (registers <= register_limit(groups) && bytes <= shared) return n;
+  }
+  return 0;
+}
+
+void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out) {
+  struct Pick {
+    int groups, stages;
+    int64_t most;
+  };
+  std::vector<Pick> picks;
+  const bool narrow = s.values <= 64;
+  if (narrow)
+    picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}};
+  else if (s.masked || s.length <= 2048)
+    picks = {{2, 2, 128}, {3, 3, 80}};
+  else
+    picks = {{3, 3, 80}, {2, 2, 128}};
+  for (int64_t most : {96, 64, 48, 32}) picks.push_back({2, 2, most});
+  for (int64_t most : {64, 32}) picks.push_back({1, 2, most});
+  for (const Pick& pick : picks) {
+    Schedule t;
+    t.path = "hopper";
+    t.warps = 4 * pick.groups, t.stages = pick.stages;
+    t.row_tile = 16 * t.warps;
+    t.loop_tile = hopper_tile(s, pick.groups, pick.stages, pick.most, target.shared_bytes);
+    if (t.loop_tile == 0) continue;
+    t.panel = t.loop_tile;
+    if (std::find(out->begin(), out->end(), t) == out->end()) out->push_back(t);
+  }
+}
+
+}  // namespace
+
+std::vector<Schedule> candidates(const Stream& stream, const Specialization& spec,
+                                 const Target& target) {
+  std::vector<Schedule> out;
+  const Shape s = shape_of(lower(stream, {}, spec, target), stream);
+  if (target.name == "sm_90a") add_hopper(s, target, &out);
+  const bool wide = s.bytes == 4 || s.values + s.scores * 64 > 256;
+  for (int64_t n : {int64_t{64}, int64_t{32}, int64_t{16}}) {
+    if (n == 64 && wide) continue;
+    for (int stages : {2, 1}) {
+      Schedule t;
+      t.path = "tensor_core";
+      t.warps = 4, t.stages = stages, t.row_tile = 64;
+      t.loop_tile = t.panel = n;
+      out.push_back(t);
+    }
+  }
+  Schedule general;
+  general.path = "simt";
+  general.whole_rows = whole_rows(stream);
+  general.row_tile = 64, general.loop_tile = 64, general.panel = 8;
+  out.push_back(general);
+  return out;
 }
 
 }  // namespace flashlight::tile

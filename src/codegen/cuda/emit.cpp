@@ -1,6 +1,7 @@
 #include "codegen/cuda/emit.h"
 
 #include "codegen/cuda/hopper.h"
+#include "codegen/cuda/simt.h"
 #include "codegen/cuda/tensor_core.h"
 #include "support/error.h"
 
@@ -12,6 +13,8 @@ Source emit(const tile::Kernel& kernel, const tile::Target& target) {
     source = emit_tensor_core(kernel, target.shared_bytes);
   else if (kernel.schedule.path == "hopper")
     source = emit_hopper(kernel, target.shared_bytes);
+  else if (kernel.schedule.path == "simt")
+    source = emit_simt(kernel);
   else
     throw Refused("schedule", "no path " + kernel.schedule.path);
   source.arch = target.name;

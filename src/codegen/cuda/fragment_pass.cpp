@@ -255,7 +255,7 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
     block.expect({s.body});
     const std::string term = block.value(s.body);
     block.print(out_);
-    out_.line("sum = " + combine_text(s.op, "sum", term) + ";");
+    out_.line("sum = " + fold_text(s.op, "sum", term) + ";");
     for (size_t k = 0; k < s.reduce_axes.size(); ++k) out_.close();
   }
   const bool once = !masked_.empty();
@@ -318,16 +318,16 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   block.print(out_);
   if (!full && masked_.empty()) term = "ok ? " + term + " : (" + type + ")" + none;
   out_.line("const " + type + " term = " + term + ";");
-  out_.line("part[i & 3] = " + combine_text(s.op, "part[i & 3]", "term") + ";");
+  out_.line("part[i & 3] = " + fold_text(s.op, "part[i & 3]", "term") + ";");
   out_.close();
   out_.line("#pragma unroll");
   out_.open("for (int r = 0; r < 2; ++r)");
-  out_.line(type + " x = " + combine_text(s.op, "part[2 * r]", "part[2 * r + 1]") + ";");
+  out_.line(type + " x = " + fold_text(s.op, "part[2 * r]", "part[2 * r + 1]") + ";");
   if (is_reduced(pass, s)) out_.line("x = " + std::string(quad_text(s.op)) + "(x);");
   if (factor) out_.line("x = x * " + constant_text(factor) + ";");
   const std::string alive = alive_text(plan_, pass, s);
   out_.line((alive.empty() ? "" : "if (" + alive + ") ") + v.id + "[r] = " +
-            combine_text(s.op, v.id + "[r]", "x") + ";");
+            fold_text(s.op, v.id + "[r]", "x") + ";");
   out_.close();
   out_.close();
 }

@@ -48,7 +48,7 @@ std::string identity_text(Reduce op, Type type) {
   return constant_text(reduce_identity(op, type == Type::F64 ? Type::F32 : type));
 }
 
-std::string combine_text(Reduce op, const std::string& a, const std::string& b) {
+std::string fold_text(Reduce op, const std::string& a, const std::string& b) {
   switch (op) {
     case Reduce::Sum: return a + " + " + b;
     case Reduce::Prod: return a + " * " + b;

@@ -46,7 +46,7 @@ const char* memory_text(ir::DType type);  // C++ type of an element in memory
 const char* value_type(ir::Type type);     // of a value
 std::string identity_text(ir::Reduce op, ir::Type type);
 /// Text that folds b into a.
-std::string combine_text(ir::Reduce op, const std::string& a, const std::string& b);
+std::string fold_text(ir::Reduce op, const std::string& a, const std::string& b);
 const char* quad_text(ir::Reduce op);  // over the lanes that share a row
 std::string constant_text(Expr e);
 

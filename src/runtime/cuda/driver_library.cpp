@@ -38,6 +38,11 @@ std::unique_ptr<DriverLibrary> load() {
                         from.get("cuThreadExchangeStreamCaptureMode", out->capture_mode);
   if (!complete) throw CompileError("the NVIDIA driver " + from.path + " lacks functions we need");
   from.get("cuTensorMapEncodeTiled", out->encode_tiled);
+  from.get("cuMemAlloc_v2", out->memory_allocate);
+  from.get("cuMemsetD8_v2", out->memory_set);
+  from.get("cuMemAllocAsync", out->memory_allocate_async);
+  from.get("cuMemFreeAsync", out->memory_free_async);
+  from.get("cuStreamIsCapturing", out->stream_captures);
   from.get("cuFuncGetParamInfo", out->parameter_info);
   check(*out, out->init(0), "the NVIDIA driver cannot be used");
   check(*out, out->driver_version(&out->version), "the NVIDIA driver does not tell its version");
