@@ -46,7 +46,7 @@ std::string literal_text(Expr e, bool single) {
     return n < 0 ? "(" + std::to_string(n) + "ll)" : std::to_string(n) + "ll";
   }
   double x = const_value(e);
-  if (single) x = static_cast<float>(x);
+  if (single && std::fabs(x) > std::numeric_limits<float>::max()) x = std::copysign(INFINITY, x);
   if (std::isnan(x)) return "(Real)not_a_number()";
   if (std::isinf(x)) return x > 0 ? "(Real)infinity()" : "(-(Real)infinity())";
   const std::string text = real_literal(x, single);

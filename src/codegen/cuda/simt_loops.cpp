@@ -173,6 +173,7 @@ void SimtText::reduce(SimtArray* to, const Axes& axes, const Axes& over, Reduce 
                       bool onto, Expr alive) {
   operation([&] {
     const int64_t elements = capacity(axes), length = capacity(over);
+    writing_.insert(to);
     Axes both = axes;
     both.insert(both.end(), over.begin(), over.end());
     const Expr fast = fastest(body, both);
@@ -212,7 +213,6 @@ void SimtText::reduce(SimtArray* to, const Axes& axes, const Axes& over, Reduce 
     const std::string at = to->name + "[" + linear(*to, to->axes) + "]";
     out_.line("if (live && threadIdx.x % " + group + " == 0) " + at + " = " +
               (onto ? combine_text(op, at, "sum") : "sum") + ";");
-    writing_.insert(to);
     out_.close();
   });
 }

@@ -41,33 +41,15 @@ Expr renamed(Expr e, const std::map<std::string, std::string>& names) {
 
 }  // namespace
 
-void SimtText::statements(const std::vector<tile::Statement>& list,
-                          const std::vector<tile::Contraction>& contractions,
-                          const std::string& scope) {
-  for (const tile::Statement& s : list) {
-    const auto over = s.alias.empty() ? loads_.end() : loads_.find(s.alias);
-    SimtArray* to = over == loads_.end() ? array(scope + s.name, s.type, s.axes) : over->second;
-    const auto c = std::find_if(contractions.begin(), contractions.end(),
-                                [&](const auto& x) { return x.value == s.name; });
-    if (c != contractions.end())
-      contract(*c, to, false, Expr());
-    else if (s.op == Reduce::None)
-      each(to, s.axes, s.body);
-    else
-      reduce(to, s.axes, s.reduce_axes, s.op, s.body, false, Expr());
-    loads_[s.name] = to;
-  }
-}
-
 void SimtText::pass(const Pass& p, int number) {
   scope_ = "p" + std::to_string(number) + "_";
   out_.line("// pass " + std::to_string(number));
   barrier();
   const int begin = time_;
   const Arrays outer = loads_;
-  make_states(p, number);
+  make_states(p);
   out_.open("");
-  const std::string extent = bound(kernel_.loop->extent(), "extent");
+  bound(kernel_.loop->extent(), "extent");
   for (const auto& [name, range] : {std::pair("live", p.live), std::pair("full", p.full)}) {
     bound(range.lo, std::string(name) + "_from");
     bound(range.hi, std::string(name) + "_to");
@@ -98,7 +80,7 @@ void SimtText::pass(const Pass& p, int number) {
 }
 
 /// Symbols of a pass: S, S.held (before this step); r (as bodies see it), r.now, r.next.
-void SimtText::make_states(const Pass& p, int) {
+void SimtText::make_states(const Pass& p) {
   const auto held = moved_with(p);
   for (const State& s : p.states) {
     SimtArray* a = values_[s.name] = array(scope_ + s.name, s.type, s.axes);

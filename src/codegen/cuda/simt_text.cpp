@@ -131,6 +131,24 @@ void SimtText::run() {
   for (const Store& o : kernel_.outputs) store(o);
 }
 
+void SimtText::statements(const std::vector<Statement>& list,
+                          const std::vector<tile::Contraction>& contractions,
+                          const std::string& scope) {
+  for (const Statement& s : list) {
+    const auto over = s.alias.empty() ? loads_.end() : loads_.find(s.alias);
+    SimtArray* to = over == loads_.end() ? array(scope + s.name, s.type, s.axes) : over->second;
+    const auto c = std::find_if(contractions.begin(), contractions.end(),
+                                [&](const auto& x) { return x.value == s.name; });
+    if (c != contractions.end())
+      contract(*c, to, false, Expr());
+    else if (s.op == Reduce::None)
+      each(to, s.axes, s.body);
+    else
+      reduce(to, s.axes, s.reduce_axes, s.op, s.body, false, Expr());
+    loads_[s.name] = to;
+  }
+}
+
 void SimtText::store(const Store& output) {
   operation([&] {
     Axes axes;

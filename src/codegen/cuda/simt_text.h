@@ -53,6 +53,8 @@ class SimtText {
   void pointers(Writer& out) const;
   void frame(Writer& out) const;
   std::string bound(ir::Expr e, const std::string& name);
+  void statements(const std::vector<tile::Statement>& list,
+                  const std::vector<tile::Contraction>& contractions, const std::string& scope);
   void store(const ir::Store& output);
 
   // simt_loops.cpp: operations
@@ -90,10 +92,8 @@ class SimtText {
   Operand operand(const std::string& name);
 
   // simt_pass.cpp: passes
-  void statements(const std::vector<tile::Statement>& list,
-                  const std::vector<tile::Contraction>& contractions, const std::string& scope);
   void pass(const tile::Pass& p, int number);
-  void make_states(const tile::Pass& p, int number);
+  void make_states(const tile::Pass& p);
   void start(const tile::Pass& p);
   void steps(const tile::Pass& p);
   void phase(const tile::Pass& p, bool after);

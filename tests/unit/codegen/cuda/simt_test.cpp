@@ -135,6 +135,14 @@ TEST(Simt, ProgramsThatAreNoSoftmax) {
   for (const char* rest : cases) EXPECT_LT(check(scores + rest).error, 1e-5) << rest;
 }
 
+TEST(Simt, InnerAxesWithoutPoints) {
+  AttentionText text;
+  text.dim = 0;  // scores are sums over nothing
+  EXPECT_LT(check(text.str()).error, 2e-6);
+  text.dim = 8, text.value_dim = 0;
+  EXPECT_EQ(check(text.str()).error, 0);
+}
+
 TEST(Simt, WhatDoesNotFitGoesToTheWorkspace) {
   SimtRun run;
   run.options.shared_bytes = 256;
