@@ -55,7 +55,7 @@ class Kernel:
         self.may_use_tf32 = "f32" in tensors or torch.float32 in self.dtypes
         self.layouts, self.workspaces = {}, {}  # by the values of symbols
         self.text = text
-        self.symbols = None  # of the last call
+        self.symbols = self.where = None  # of the last call: sizes, type of device
         self.broken = set()  # types of devices where no kernel can be made
 
     @functools.cached_property
@@ -78,6 +78,7 @@ class Kernel:
                 self.layouts.clear()
             layout = self.layouts[key] = self.layout(symbols)
         where = inputs[0].device
+        self.where = where.type
         outputs = [torch.empty_strided(s, t, dtype=d, device=where) for s, t, d in layout]
         if where.type not in self.broken:
             try:
@@ -121,7 +122,8 @@ class Kernel:
 
     def explain(self):
         """Facts of its kernels at the sizes of the last call."""
-        return [] if self.broken or self.symbols is None else self.compiled.explain(self.symbols)
+        made = self.symbols is not None and self.where not in self.broken
+        return self.compiled.explain(self.symbols) if made else []
 
 
 kernel_of = functools.cache(Kernel)
