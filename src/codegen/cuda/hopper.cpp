@@ -426,11 +426,16 @@ Source Hopper::run() {
   out_.line("return (int)(" + block.value(text_.units()) + ");");
   out_.close(";");
   out_.open("if (warpgroup == 0)");
-  out_.line("regs_shrink<" + str(groups() == 3 ? 32 : groups() == 2 ? 40 : 56) + ">();");
+  // Registers change hands within what the CTA was started with: more than that waits for ever.
+  const int producer = groups() == 1 ? 56 : groups() == 2 ? 40 : 32;
+  const int consumer = groups() == 1 ? 248 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
+  FLASHLIGHT_CHECK(128 * (producer + groups() * consumer) <= threads() * (65536 / threads() / 8 * 8),
+                   "warpgroups ask for more registers than there are");
+  out_.line("regs_shrink<" + str(producer) + ">();");
   print_producer();
   print_scheduler();
   out_.otherwise();
-  out_.line("regs_grow<" + str(groups() == 1 ? 248 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112) + ">();");
+  out_.line("regs_grow<" + str(consumer) + ">();");
   print_consumer();
   out_.close();
   out_.close();
