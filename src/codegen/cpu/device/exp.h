@@ -6,7 +6,7 @@
 // NaN stays NaN; exp(-inf) is exactly 0. Results below 2^-125 may be 0 instead. tanh and erf keep
 // the sign of 0. Double goes to libm lane by lane.
 #pragma once
-#include "simd.h"
+#include "divide.h"
 
 namespace fl {
 
