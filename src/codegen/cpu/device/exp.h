@@ -20,8 +20,9 @@ FL_INLINE vf horner(const float (&c)[N], vf x) {
 
 // 2^f on [-1/2, 1/2], relative error 3e-9, exact at 0; (2^f - 1) / f; (e^r - 1 - r) / r^2 on
 // [-ln2/2, ln2/2]
-static constexpr float kExp2Short[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555035956f,
-                                       0.00961849932f, 0.00133909704f, 0.000153293106f};
+static constexpr float kExp2Short[] = {1.0f,           0.693147182f,   0.240226477f,
+                                       0.0555035956f,  0.00961849932f, 0.00133909704f,
+                                       0.000153293106f};
 static constexpr float kExp2Rest[] = {0.693147182f,   0.240226507f,   0.0555032454f,
                                       0.00961800013f, 0.00134016247f, 0.00015477369f};
 static constexpr float kExpRest[] = {0.5f, 0.166665122f, 0.0416661873f, 0.00836959854f,
