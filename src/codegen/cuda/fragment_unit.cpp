@@ -50,6 +50,7 @@ Place FragmentText::row_place() const {
   p.axes[plan_.rows] = "row[r]";
   for (const auto& [name, v] : plan_.values)
     if (v.kind == Kind::Row) p.values[name] = v.id + "[r]";
+  p.values["col0"] = "col0";
   for (const auto& [e, text] : row_known_) p.known[e] = text;
   return p;
 }
@@ -59,6 +60,7 @@ Place FragmentText::element_place() const {
   p.axes[plan_.loop] = "col";
   for (const auto& [name, v] : plan_.values)
     if (v.kind == Kind::Element) p.values[name] = v.id + "[i]";
+  for (const auto& [e, text] : prefetched_) p.known[e] = text;
   return p;
 }
 
@@ -198,7 +200,9 @@ void FragmentText::store(const Store& o) {
   }
   const std::string count = std::to_string(round_up(extent, 16) / 2);
   out_.open("const auto element = [&](const int i)");
-  Block block(plan_, place);
+  Place paired = place;
+  if (columns.size() == 1 && extent % 2 == 0) pair_values(&paired, columns, {o.body});
+  Block block(plan_, paired);
   block.expect({o.body});
   out_.line("const int r = (i >> 1) & 1, v = min_(8 * (i >> 2) + 2 * t + (i & 1), " +
             std::to_string(extent - 1) + ");");
