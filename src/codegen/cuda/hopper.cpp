@@ -5,6 +5,7 @@
 #include "codegen/cuda/fragment_text.h"
 #include "codegen/cuda/hopper_plan.h"
 #include "codegen/cuda/hopper_stages.h"
+#include "codegen/cuda/notes.h"
 #include "codegen/cuda/wgmma.h"
 #include "ir/rewrite.h"
 #include "support/error.h"
@@ -560,6 +561,11 @@ Source Hopper::run() {
   const int consumer = groups() == 1 ? 248 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
   FLASHLIGHT_CHECK(128 * (producer + groups() * consumer) <= threads() * (65536 / threads() / 8 * 8),
                    "warpgroups ask for more registers than there are");
+  source.notes = notes_of(text_, pass_, true, "elementwise work runs under the values of the tile before");
+  source.notes.insert(source.notes.begin(),
+                      "roles: a warpgroup that claims work and loads by TMA (" + str(producer) +
+                          " registers a thread), " + str(groups()) + " that compute 64 rows each (" +
+                          str(consumer) + "); one persistent CTA per multiprocessor");
   out_.line("regs_shrink<" + str(producer) + ">();");
   print_producer();
   print_scheduler();

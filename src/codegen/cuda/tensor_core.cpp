@@ -1,6 +1,7 @@
 #include "codegen/cuda/tensor_core.h"
 
 #include "codegen/cuda/fragment_text.h"
+#include "codegen/cuda/notes.h"
 #include "codegen/cuda/operands.h"
 
 namespace flashlight::codegen::cuda {
@@ -207,6 +208,10 @@ Source TensorCore::run() {
   out_.line();
   text_.print_epilogue();
   out_.close();
+  source.notes = notes_of(text_, plan_.kernel.passes.at(0), false, "");
+  source.notes.insert(source.notes.begin(), "roles: " + std::to_string(plan_.warps) +
+                                                " warps of 16 rows each, which load by cp.async and "
+                                                "compute; one CTA per unit of work");
   source.text = out_.text();
   return source;
 }
