@@ -27,7 +27,9 @@ std::pair<Expr, Expr> split(Expr body, const std::vector<Expr>& axes) {
 }  // namespace
 
 bool is_product(const tile::Contraction& c) {
-  return c.op == Reduce::Sum && c.combine->op == Op::Mul && symbols_of(c.combine).size() == 2;
+  const Expr e = c.combine;  // a square of a difference has two symbols as well
+  return c.op == Reduce::Sum && e->op == Op::Mul && e->args[0]->op == Op::Symbol &&
+         e->args[1]->op == Op::Symbol && e->args[0] != e->args[1];
 }
 
 Math Plan::wider(Math a, Math b) const {
