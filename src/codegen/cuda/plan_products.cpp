@@ -121,7 +121,13 @@ void Plan::state(tile::Pass& pass, tile::State& s) {
   FLASHLIGHT_CHECK(b, "no operand " + c.b);
   if (uses(b->body, rows)) {
     if (!wide_) refuse("values of " + c.value + " change with the row");
-    return row_value(pass, s, b->body, c.a);
+    const Expr body = b->body;
+    const std::string value = c.b, weights = c.a;
+    for (auto* list : {&pass.before, &pass.after, &pass.before_full, &pass.after_full})
+      list->erase(std::remove_if(list->begin(), list->end(),
+                                 [&](const tile::Statement& x) { return x.name == value; }),
+                  list->end());
+    return row_value(pass, s, body, weights);
   }
   if (!c.batch.empty()) refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
   if (c.m.size() != 1 || c.m[0] != rows) refuse(c.value + " has no row axis");
