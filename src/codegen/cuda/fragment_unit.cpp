@@ -30,7 +30,8 @@ void FragmentText::print_arguments() {
 Expr FragmentText::units() const {
   const Expr tile = constant(int64_t{16} * plan_.warps), one = constant(int64_t{1});
   Expr n = binary(Op::FloorDiv, plan_.rows->extent() + tile - one, tile);
-  for (Expr a : plan_.kernel.grid) n = n * a->extent();
+  for (Expr a : plan_.kernel.grid)
+    if (a != plan_.across) n = n * a->extent();
   return n;
 }
 
@@ -94,7 +95,8 @@ void FragmentText::print_unit(const std::string& first_row) {
   out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
   out_.line("const int row_tiles = (rows_end + " + tile + " - 1) / " + tile + ";");
   std::string points = "1";
-  for (Expr a : plan_.kernel.grid) points += " * " + block.value(a->extent());
+  for (Expr a : plan_.kernel.grid)
+    if (a != plan_.across) points += " * " + block.value(a->extent());
   out_.line("const int points = " + points + ";");
   out_.line("const int section = max_(1, min_(points, (int)(" + std::to_string(kCache / bytes) +
             " / max_(cols_end, 1))));");
@@ -110,6 +112,10 @@ void FragmentText::print_unit(const std::string& first_row) {
   std::string rest = "part * section + within % together";
   for (size_t k = plan_.kernel.grid.size(); k-- > 0;) {
     const Expr a = plan_.kernel.grid[k];
+    if (a == plan_.across) {
+      out_.line("const int " + plan_.grid.at(a) + " = slot;");
+      continue;
+    }
     const std::string left = "rest" + std::to_string(k);
     out_.line("const int " + left + " = " + rest + ";");
     const std::string extent = block.value(a->extent());
