@@ -70,15 +70,22 @@ void check_inner_axes(const Program& p, const std::vector<Stream>& streams) {
         }
 }
 
-/// The largest of these that the transforms accept.
-Region legalise(const Program& whole, const Graph& graph, const std::set<std::string>& core) {
-  std::set<std::string> fed = with_producers(graph, core);
+/// The largest of these that the transforms accept. `finished`: what regions before make of their
+/// results; a second region that made it too would be the first one's input and its output.
+Region legalise(const Program& whole, const Graph& graph, const std::set<std::string>& core,
+                std::set<std::string>* finished) {
+  const std::set<std::string> fed = with_producers(graph, core);
   const std::set<std::string> tries[] = {with_producers(graph, with_consumers(graph, fed)), fed,
                                          core};
-  for (size_t k = 0;; ++k) {
+  const bool meets = std::any_of(tries[0].begin(), tries[0].end(), [&](const std::string& n) {
+    return !fed.count(n) && finished->count(n) > 0;
+  });
+  for (size_t k = meets ? 1 : 0;; ++k) {
     try {
       Program p = extract(whole, graph, tries[k]);
       check_inner_axes(p, stream(canonicalize(p)));
+      for (const std::string& n : tries[k])
+        if (!fed.count(n)) finished->insert(n);
       return {p, {tries[k].begin(), tries[k].end()}};
     } catch (const Refused&) {
       if (k + 1 == std::size(tries)) throw;
@@ -98,7 +105,7 @@ Discovery discover(const Program& program) {
     return a.grown.core.size() < b.grown.core.size();
   });
   Discovery out;
-  std::set<std::string> taken;
+  std::set<std::string> taken, finished;
   for (const Candidate& c : candidates) {
     bool overlaps = std::any_of(c.grown.core.begin(), c.grown.core.end(),
                                 [&](const std::string& n) { return taken.count(n) > 0; });
@@ -108,7 +115,7 @@ Discovery discover(const Program& program) {
       continue;
     }
     try {
-      out.regions.push_back(legalise(program, graph, c.grown.core));
+      out.regions.push_back(legalise(program, graph, c.grown.core, &finished));
       for (const std::string& n : c.grown.core)  // pointwise values (masks) may be made twice
         if (program.computation(n)->op != Reduce::None) taken.insert(n);
     } catch (const Refused& r) {
