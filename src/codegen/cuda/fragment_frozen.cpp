@@ -152,13 +152,18 @@ void FragmentText::print_rescale(const tile::Pass& pass) {
 /// Sums of positive terms only grow, so that one look at the end tells whether anything overflowed;
 /// rows that saw nothing in the first tile had no reference at all.
 std::string FragmentText::print_overflow(const tile::Pass& pass) {
+  // 2^60, so that no term was infinite; no term of a sum below 65504 is more than float16 can hold.
+  const bool half = std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& s) {
+    return s.contraction && plan_.operand(s.contraction->b).math == Math::F16;
+  });
+  const std::string limit = half ? "65504.f" : "1.15e18f";
   out_.line("bool over = false;");
   out_.line("#pragma unroll");
   out_.open("for (int r = 0; r < 2; ++r)");
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
     if (v.kind == Kind::Row && !s.references.empty())
-      out_.line("over |= !(abs_(" + v.id + "[r]) < 1.15e18f);");  // 2^60; NaN fails
+      out_.line("over |= !(abs_(" + v.id + "[r]) < " + limit + ");");  // NaN fails
   }
   for (const StreamReference& r : pass.references)
     if (unset(r))

@@ -427,15 +427,16 @@ Source Hopper::run() {
   out_.close(";");
   out_.open("if (warpgroup == 0)");
   // Registers change hands within what the CTA was started with: more than that waits for ever.
-  const int producer = groups() == 1 ? 56 : groups() == 2 ? 40 : 32;
-  const int consumer = groups() == 1 ? 248 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
-  FLASHLIGHT_CHECK(128 * (producer + groups() * consumer) <= threads() * (65536 / threads() / 8 * 8),
+  const int producer = groups() == 2 ? 40 : 32;
+  const int consumer = groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
+  FLASHLIGHT_CHECK(groups() == 1 || 128 * (producer + groups() * consumer) <= threads() * (65536 / threads() / 8 * 8),
                    "warpgroups ask for more registers than there are");
-  out_.line("regs_shrink<" + str(producer) + ">();");
+  const bool exchange = groups() > 1;  // one group's share is all that a thread can have
+  if (exchange) out_.line("regs_shrink<" + str(producer) + ">();");
   print_producer();
   print_scheduler();
   out_.otherwise();
-  out_.line("regs_grow<" + str(consumer) + ">();");
+  if (exchange) out_.line("regs_grow<" + str(consumer) + ">();");
   print_consumer();
   out_.close();
   out_.close();

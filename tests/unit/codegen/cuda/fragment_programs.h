@@ -49,9 +49,9 @@ inline FragmentProgram two_maps() {
   FragmentProgram p{.name = "two_maps"};
   p.inputs =
       "input q2 : T[2, S, 64]\ninput k2 : T[2, S, 64]\ninput w : T[2]\n"
-      "compute s2[h:2, i:S, j:S] : f32 = sum[d:64] q2[h,i,d]*k2[h,j,d]*0.125\n"
-      "compute m2[h:2, i:S] : f32 = max[j:S] s2[h,i,j]\n"
-      "compute e2[h:2, i:S, j:S] : f32 = exp(s2[h,i,j] - m2[h,i])\n"
+      "compute s2[h:2, i:S, j:S] : f32 = sum[d:64] q2[h,i,d]*k2[h,j,d]\n"
+      "compute m2[h:2, i:S] : f32 = max[j:S] s2[h,i,j]*0.125\n"
+      "compute e2[h:2, i:S, j:S] : f32 = exp(s2[h,i,j]*0.125 - m2[h,i])\n"
       "compute l2[h:2, i:S] : f32 = sum[j:S] e2[h,i,j]\n";
   p.weight = "e[h,i,j] / l[h,i] - w[h] * (e2[h,i,j] / l2[h,i])";
   return p;

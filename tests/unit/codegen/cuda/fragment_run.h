@@ -22,32 +22,43 @@ struct FragmentRun {
   bool unit_strides = true;  // else nothing is known of any stride
   EmulateOptions options = {};
   std::vector<codegen::cuda::Source> sources = {};  // of the kernels, made once
+  std::vector<std::string> refused = {};            // why kernels are not on the path
 
   using Edit = std::function<void(std::vector<ir::Array>&)>;
 
+  static FragmentRun tensor_core(const std::string& type = "bf16", int64_t loop_tile = 64,
+                                 bool tf32 = false) {
+    FragmentRun r;
+    r.type = type, r.loop_tile = loop_tile, r.tf32 = tf32;
+    return r;
+  }
   static FragmentRun hopper(const std::string& type = "bf16", int groups = 2) {
     FragmentRun r;
     r.path = "hopper", r.type = type, r.warps = 4 * groups;
     return r;
   }
 
-  /// What one rounding to the type of the products moves a value by, at most: operands are exact,
-  /// weights and the result are rounded. Sums of `length` in float32 lose as much again as their
-  /// root at most.
+  /// Operands are exact; weights and the result are rounded once each to the type, and special
+  /// functions are approximate to half of that. Sums in float32 lose by the root of their length.
   double tolerance(int64_t length) const {
     const double unit = type == "bf16" ? 0x1p-8 : type == "f16" ? 0x1p-11 : tf32 ? 0x1p-10 : 0;
-    return unit + 0x1p-22 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16)));
+    return 1.5 * unit + 0x1p-22 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16)));
   }
 
-  /// Kernels of the program, and their text. Throws Refused.
+  /// Kernels of the program, and their text. What the Hopper path refuses goes to the tensor-core
+  /// path, what that refuses throws Refused.
   void make(const ir::Program& p) {
-    kernels_.clear(), sources.clear();
-    tile::Target target;
-    target.name = path == "hopper" ? "sm_90a" : "sm_80";
-    target.shared_bytes = path == "hopper" ? 232448 : 166912;
+    kernels_.clear(), sources.clear(), refused.clear();
     for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
-      kernels_.push_back(tile::lower(s, schedule(), specialize(s, ir::hints(p)), target));
-      sources.push_back(codegen::cuda::emit(kernels_.back(), target));
+      const tile::Specialization spec = specialize(s, ir::hints(p));
+      if (path == "hopper") try {
+          add(s, "hopper", warps, spec, {.name = "sm_90a", .shared_bytes = 232448});
+          continue;
+        } catch (const Refused& why) {
+          refused.push_back(why.what());
+        }
+      add(s, "tensor_core", path == "hopper" ? 4 : warps, spec,
+          {.name = "sm_80", .shared_bytes = 166912});
     }
   }
 
@@ -97,11 +108,14 @@ struct FragmentRun {
     }
     return worst;
   }
-  tile::Schedule schedule() const {
+  void add(const ir::Stream& stream, const std::string& on, int rows, const tile::Specialization& spec,
+           const tile::Target& target) {
     tile::Schedule s;
-    s.path = path, s.warps = warps, s.stages = stages;
-    s.row_tile = 16 * warps, s.loop_tile = s.panel = loop_tile;
-    return s;
+    s.path = on, s.warps = rows, s.stages = on == path ? stages : 2;
+    s.row_tile = 16 * rows, s.loop_tile = s.panel = loop_tile;
+    tile::Kernel kernel = tile::lower(stream, s, spec, target);
+    sources.push_back(codegen::cuda::emit(kernel, target));
+    kernels_.push_back(std::move(kernel));
   }
   tile::Specialization specialize(const ir::Stream& s, const ir::Bindings& sizes) const {
     tile::Specialization spec = specialization(s, sizes);
