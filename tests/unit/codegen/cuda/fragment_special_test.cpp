@@ -58,7 +58,7 @@ TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
 /// The Hopper path keeps the reference of the first tile that it sees, which is the last one. Where
 /// that was too small the unit is posted again: without that the result is wrong.
 TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
-  for (int groups : {1, 2, 3})
+  for (int groups : {1, 3})
     for (double above : {50., 800.}) {
       FragmentRun run = FragmentRun::hopper("bf16", groups);
       const ir::Program p = program("full", run);
@@ -75,18 +75,17 @@ TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
 }
 
 TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
-  for (int groups : {1, 2, 3, 4})
-    for (int stages : {2, 3}) {
-      FragmentRun run = FragmentRun::hopper("bf16", groups);
-      run.stages = stages;
-      const ir::Program p = program("causal", run);
-      run.make(p);
-      for (uint32_t seed = 1; seed <= 4; ++seed) {
-        run.options.seed = seed;
-        run.options.multiprocessors = static_cast<int>(seed);
-        EXPECT_LE(run.error(p, {{"S", 260}}), run.tolerance(260)) << groups << " " << seed;
-      }
+  for (int groups : {1, 2, 3, 4}) {
+    FragmentRun run = FragmentRun::hopper("bf16", groups);
+    run.stages = 2 + groups % 2;
+    const ir::Program p = program("causal", run);
+    run.make(p);
+    for (uint32_t seed = 1; seed <= 4; ++seed) {
+      run.options.seed = seed;
+      run.options.multiprocessors = static_cast<int>(seed);
+      EXPECT_LE(run.error(p, {{"S", 260}}), run.tolerance(260)) << groups << " " << seed;
     }
+  }
 }
 
 TEST(FragmentSpecial, NanAndInfinity) {
