@@ -18,15 +18,19 @@ from torch_flashlight import kernel  # noqa: F401  defines the op
 from torch_flashlight.capture import Capture, Left, order_of
 from torch_flashlight.evaluate import loads
 
-# What passes found while explain() runs: a list of (kernel texts, what was left).
+# What passes found while explain() runs: a list of (kernels' texts and tuning, what was left).
 record: ContextVar[list | None] = ContextVar("record", default=None)
 
 
 def flashlight(gm, inputs, *, mode=None, options=None):
-    """The backend. `mode` and `options` are Inductor's own; the host compiler obeys them."""
-    patches = {**(list_mode_options(mode) if mode else {}), **(options or {})}
+    """The backend. `mode` and `options` are Inductor's own; the host compiler obeys them, and so do
+    we where `max_autotune` is set. `options` may name a mode too: {"mode": "max-autotune"}."""
+    options = dict(options or {})
+    mode = options.pop("mode", mode)
+    patches = {**(list_mode_options(mode) if mode else {}), **options}
     theirs = patches.get("joint_custom_pre_pass", config.joint_custom_pre_pass)
-    patches["joint_custom_pre_pass"] = FusePass(theirs)
+    tune = bool(patches.get("max_autotune", config.max_autotune))
+    patches["joint_custom_pre_pass"] = FusePass(theirs, tune)
     return compile_fx(gm, inputs, config_patches=patches)
 
 
@@ -43,25 +47,27 @@ def version() -> bytes:
 class FusePass(CustomGraphPass):
     """Replaces each region of a graph that one kernel can compute by a call of the op `run`."""
 
-    def __init__(self, then=None):
+    def __init__(self, then=None, tune=False):
         self.then = then
+        self.tune = tune
 
     def __call__(self, graph):
         try:
-            fuse(graph)
+            fuse(graph, self.tune)
         except Exception as error:
             warnings.warn(f"flashlight left a graph as it was: {error!r}", stacklevel=2)
         if self.then is not None:
             self.then(graph)
 
     def uuid(self):
+        ours = version() + bytes([self.tune])
         if self.then is None:
-            return version()
+            return ours
         theirs = self.then.uuid() if isinstance(self.then, CustomGraphPass) else None
-        return None if theirs is None else (version(), theirs)
+        return None if theirs is None else (ours, theirs)
 
 
-def fuse(graph):
+def fuse(graph, tune=False):
     capture = Capture(graph)
     if core.debug_wants("passes"):
         core.debug_print("passes", f"captured\n{capture.program}")
@@ -80,7 +86,7 @@ def fuse(graph):
         program = at_nodes(program, nodes)
         reason = obstacle(program, nodes)
         if reason is None:
-            texts.append(replace(graph, capture, program, nodes))
+            texts.append((replace(graph, capture, program, nodes, tune), tune))
         else:
             left.append(Left(program.outputs[0].name, reason))
     if texts:
@@ -129,7 +135,7 @@ def obstacle(program, nodes) -> str | None:
     return None
 
 
-def replace(graph, capture, program, nodes) -> str:
+def replace(graph, capture, program, nodes, tune=False) -> str:
     program = program.with_orders([order_of(nodes[o.name].meta["val"]) for o in program.outputs])
     text = str(program)
     outputs = [nodes[o.name] for o in program.outputs]
@@ -137,7 +143,7 @@ def replace(graph, capture, program, nodes) -> str:
         inputs = [nodes[i.name] for i in program.inputs]
         inputs = [constant(graph, node) if node.op == "get_attr" else node for node in inputs]
         symbols = [capture.sizes.node(name) for name in program.symbols]
-        arguments = (inputs, symbols, text)
+        arguments = (inputs, symbols, text, *([True] if tune else []))
         call = graph.call_function(torch.ops.flashlight.run.default, arguments)
         call.meta["val"] = [node.meta["val"] for node in outputs]
         for i, node in enumerate(outputs):

@@ -32,6 +32,8 @@ class Kernel:
     saved_bytes: int  # values that never are in memory together
     schedule: str
     resources: str  # GPU: registers, spills and shared memory, as ptxas counts them
+    notes: list[str]  # GPU: roles of warps; lazy, speculate, overlap, or why not
+    passed_over: list[str]  # GPU: schedules that were not taken, and why
     source: str = field(repr=False)
 
     def __str__(self):
@@ -43,6 +45,8 @@ class Kernel:
             f"  loops     {self.loops}",
             f"  schedule  {self.schedule}",
             *([f"  resources {self.resources}"] if self.resources else []),
+            *(f"  {line}" for line in self.notes),
+            *(f"  passed over: {line}" for line in self.passed_over),
             f"  tiles     {tiles.dead / count:.0%} dead, {tiles.partial / count:.0%} partial, "
             f"{tiles.full / count:.0%} full",
             f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB moved, "
@@ -89,11 +93,11 @@ def explain(fn, *args, **kwargs) -> Explanation:
         backend.record.reset(token)
     texts = [text for found, _ in told for text in found]
     left = [item for _, stayed in told for item in stayed]
-    return Explanation([k for text in texts for k in kernels_of(text)], left)
+    return Explanation([k for text in texts for k in kernels_of(*text)], left)
 
 
-def kernels_of(text) -> list[Kernel]:
-    made = kernel.kernel_of(text)
+def kernels_of(text, tune=False) -> list[Kernel]:
+    made = kernel.kernel_of(text, tune)
     ops = [c.name for c in made.program.computations]
     return [
         Kernel(
@@ -108,6 +112,8 @@ def kernels_of(text) -> list[Kernel]:
             saved_bytes=facts.saved_bytes,
             schedule=facts.schedule,
             resources=facts.resources,
+            notes=facts.notes,
+            passed_over=facts.passed_over,
             source=facts.source,
         )
         for facts in made.explain()

@@ -12,7 +12,7 @@ from torch_flashlight.evaluate import DTYPES, evaluate
 
 library = torch.library.Library("flashlight", "DEF")
 library.define(
-    "run(Tensor[] inputs, SymInt[] symbols, str program) -> Tensor[]",
+    "run(Tensor[] inputs, SymInt[] symbols, str program, bool tune=False) -> Tensor[]",
     tags=(torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout),
 )
 INFIX = {"add": "+", "sub": "-", "mul": "*", "floordiv": "//", "mod": "%"}
@@ -43,7 +43,8 @@ def strides_of(shape, order):
 class Kernel:
     """One program, compiled when it is first called."""
 
-    def __init__(self, text):
+    def __init__(self, text, tune=False):
+        self.tune = tune  # a first call on a GPU may measure several kernels
         self.program = core.parse(text)
         outputs = self.program.outputs
         shapes = [[source_of(e) for e in self.program.shape(o.name)] for o in outputs]
@@ -103,6 +104,7 @@ class Kernel:
                 device.stream_of(where.index),
                 workspace.data_ptr() if bytes else 0,
                 self.may_use_tf32 and device.tf32(),
+                self.tune,
             )
         self.compiled(
             [x.data_ptr() for x in inputs],
@@ -126,18 +128,22 @@ class Kernel:
         return self.compiled.explain(self.symbols) if made else []
 
 
-kernel_of = functools.cache(Kernel)
+_kernel = functools.cache(Kernel)
 
 
-def run(inputs, symbols, program):
+def kernel_of(text, tune=False) -> Kernel:
+    return _kernel(text, tune)
+
+
+def run(inputs, symbols, program, tune=False):
     global calls
     calls += 1
-    return kernel_of(program)(inputs, symbols)
+    return kernel_of(program, tune)(inputs, symbols)
 
 
-def fake(inputs, symbols, program):
+def fake(inputs, symbols, program, tune=False):
     device = inputs[0].device
-    layout = kernel_of(program).layout(symbols)
+    layout = kernel_of(program, tune).layout(symbols)
     return [torch.empty_strided(s, t, dtype=d, device=device) for s, t, d in layout]
 
 

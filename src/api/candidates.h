@@ -1,6 +1,7 @@
 // Which of several schedules a GPU kernel gets: what ptxas made of each says more than any model.
 #pragma once
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "codegen/cuda/source.h"
@@ -17,13 +18,36 @@ struct Candidate {
   bool from_disk = false;
 };
 
+/// How a candidate is made: its text, which takes milliseconds, and from that its binary.
+struct Making {
+  std::function<Candidate(const tile::Schedule&)> emit;
+  std::function<void(Candidate&)> compile;  // called from several threads
+};
+
 /// What a candidate loses: bytes that spill, and far above them wgmma that waits. 0: nothing.
 int64_t loss(const runtime::cuda::Resources& resources);
 
-/// Makes candidates in turn until one loses nothing; else the one that loses least. One that is
-/// refused is passed over, as is one that does not compile, with a warning. Throws what the last
-/// failure threw where none is left. Measuring them instead would have its place here.
-Candidate choose(const std::vector<tile::Schedule>& schedules,
-                 const std::function<Candidate(const tile::Schedule&)>& make);
+/// One line for people: path, tile sizes, warps, stages.
+std::string describe(const tile::Schedule& schedule);
+
+/// Candidates in the order of their schedules, and a line for each that was passed over.
+struct Made {
+  std::vector<Candidate> candidates;
+  std::vector<std::string> passed_over;
+};
+
+/// Those whose text can be made, at most `most`. Throws the last refusal where there is none.
+Made emit_all(const std::vector<tile::Schedule>& schedules, const Making& making, size_t most);
+
+/// Compiles in `threads` threads. One that fails is left out, with a warning. Throws what the last
+/// failure threw where none is left.
+void compile_all(Made& made, const Making& making, size_t threads);
+
+/// Makes candidates, `at_once` of them at the same time, until one loses nothing; else the one that
+/// loses least: `candidates` has that one alone.
+Made choose(const std::vector<tile::Schedule>& schedules, const Making& making, size_t at_once = 1);
+
+/// Index of the candidate that choose() takes among those that were compiled.
+size_t best(const std::vector<Candidate>& compiled);
 
 }  // namespace flashlight::api

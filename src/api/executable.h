@@ -17,6 +17,7 @@ struct Where {
   void* stream = nullptr;     // of that device
   void* workspace = nullptr;  // Compiled::workspace_bytes of its memory; the CPU takes its own
   bool tf32 = false;          // products of float32 may round their operands to tf32 (GPU)
+  bool tune = false;          // a first call may take seconds to measure schedules (GPU)
 };
 
 /// Of one kernel.
@@ -39,6 +40,8 @@ struct Variant {
   tile::Kernel kernel;
   std::string text;       // its source
   std::string resources;  // GPU: what it takes of a multiprocessor
+  std::vector<std::string> notes;        // GPU: roles, shortcuts that apply, why others do not
+  std::vector<std::string> passed_over;  // GPU: schedules that were not taken, and why
   std::shared_ptr<const Executable> executable;
   bool from_disk = false;
 };
@@ -50,6 +53,13 @@ tile::Target gpu_target(int gpu);
 /// lower -> emit -> compile -> load. Throw Refused or CompileError.
 Variant make_cpu(const ir::Stream& stream, const tile::Specialization& spec);
 Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu);
+/// As make_cuda, but measures several schedules on tensors of a call, unless the disk cache knows
+/// the best for this device. The outputs of the call are written. Waits for the GPU.
+Variant tune_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu,
+                  const Arguments& arguments);
+
+/// Whether a graph is captured from this call.
+bool is_recorded(const Arguments& arguments, const Where& where);
 
 /// Why kernels cannot be made for this CUDA device, or cannot run there: no driver, a card that is
 /// too old, no NVRTC. Empty if they can.

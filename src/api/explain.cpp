@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/candidates.h"
 #include "ir/rewrite.h"
 #include "transform/describe.h"
 #include "transform/merge.h"
@@ -60,10 +61,7 @@ std::string loops_text(const tile::Kernel& k) {
 }
 
 std::string schedule_text(const tile::Schedule& s) {
-  if (!s.path.empty())
-    return s.path + ", rows " + std::to_string(s.row_tile) + ", columns " +
-           std::to_string(s.loop_tile) + ", warps " + std::to_string(s.warps) + ", stages " +
-           std::to_string(s.stages);
+  if (!s.path.empty()) return describe(s);
   return "rows " + std::to_string(s.row_tile) + ", columns " + std::to_string(s.loop_tile) +
          ", panel " + std::to_string(s.panel) + ", registers " + std::to_string(s.micro_rows) +
          "x" + std::to_string(s.micro_vectors) + ", value step " + std::to_string(s.value_step);
@@ -132,6 +130,8 @@ KernelFacts facts_of(const Variants& variants, const Bindings& sizes) {
     out.schedule = schedule_text(v.kernel.schedule);
     out.source = v.text;
     out.resources = v.resources;
+    out.notes = v.notes;
+    out.passed_over = v.passed_over;
     count_tiles(v.kernel, sizes, out);
   }
   count_work(stream, sizes, out);

@@ -1,12 +1,11 @@
+#include "api/make_cuda.h"
+
 #include <cctype>
+#include <chrono>
 #include <cstdlib>
 
-#include "api/candidates.h"
-#include "api/executable.h"
-#include "api/launch_cuda.h"
 #include "codegen/cuda/device_headers.h"
 #include "codegen/cuda/emit.h"
-#include "runtime/cuda/driver.h"
 #include "support/env.h"
 #include "support/error.h"
 #include "tile/lower.h"
@@ -15,6 +14,20 @@ namespace flashlight::api {
 namespace {
 
 namespace cuda = runtime::cuda;
+
+/// For FLASHLIGHT_DEBUG=time.
+class Stopwatch {
+ public:
+  void print(const char* step, const std::string& what) const {
+    if (!debug_wants("time")) return;
+    const std::chrono::duration<double, std::milli> passed = Clock::now() - begin_;
+    debug_print("time", std::to_string(passed.count()) + " ms " + step + ": " + what);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin_ = Clock::now();
+};
 
 /// The binary that runs on `device`: text for an older generation is valid for a newer one, its
 /// binary is not. What is made for one machine alone ("sm_90a") is left as it is.
@@ -28,24 +41,6 @@ std::string binary_arch(const std::string& wanted, const cuda::Device& device) {
   FLASHLIGHT_CHECK(capability >= cuda::kLeastCapability, "no architecture " + wanted);
   if (capability > device.capability()) throw Refused(wanted, "is newer than " + device.name);
   return "sm_" + std::to_string(device.capability());
-}
-
-Candidate make(const ir::Stream& stream, const tile::Schedule& schedule,
-               const tile::Specialization& spec, const tile::Target& target,
-               const cuda::Device& device) {
-  Candidate out;
-  out.kernel = tile::lower(stream, schedule, spec, target);
-  if (debug_wants("passes")) debug_print("passes", "lowered\n" + tile::print(out.kernel));
-  out.source = codegen::cuda::emit(out.kernel, target);
-  if (out.source.shared_bytes > device.shared_bytes)
-    throw Refused(out.kernel.name, "needs more shared memory than " + device.name + " has");
-  bool built = false;
-  out.cubin = cuda::compile(
-      {out.source.text, codegen::cuda::device_headers(), binary_arch(out.source.arch, device), {}},
-      runtime::default_cache(), {.built = &built});
-  out.from_disk = !built;
-  if (debug_wants("passes")) debug_print("passes", "ptxas: " + print(out.cubin.resources));
-  return out;
 }
 
 }  // namespace
@@ -69,6 +64,10 @@ void set_nvrtc_folders(const std::vector<std::string>& folders) {
   cuda::set_nvrtc_folders(folders);
 }
 
+bool is_recorded(const Arguments& arguments, const Where& where) {
+  return where.gpu != kCpu && cuda::is_captured(arguments.stream);
+}
+
 tile::Target gpu_target(int gpu) {
   const cuda::Device& device = cuda::device(gpu);
   tile::Target target;
@@ -78,23 +77,72 @@ tile::Target gpu_target(int gpu) {
   return target;
 }
 
-Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu) {
+CudaMaker::CudaMaker(const ir::Stream& stream, const tile::Specialization& spec, int gpu)
+    : stream_(stream), spec_(spec), gpu_(gpu) {
   if (const std::string problem = gpu_problem(gpu); !problem.empty())
     throw CompileError("GPU " + std::to_string(gpu) + ": " + problem);
-  const cuda::Device& device = cuda::device(gpu);
-  const tile::Target target = gpu_target(gpu);
-  Candidate chosen = choose(
-      tile::candidates(stream, spec, target),
-      [&](const tile::Schedule& schedule) { return make(stream, schedule, spec, target, device); });
-  Variant out;
-  out.text = chosen.source.text;
-  out.resources = chosen.source.arch + ": " + print(chosen.cubin.resources) + ", " +
-                  std::to_string(chosen.source.shared_bytes) + " bytes of shared memory";
-  out.executable =
-      std::make_shared<CudaExecutable>(chosen.kernel, chosen.source, chosen.cubin, gpu);
-  out.kernel = std::move(chosen.kernel);
-  out.from_disk = chosen.from_disk;
+  device_ = &cuda::device(gpu);
+  target_ = gpu_target(gpu);
+}
+
+std::vector<tile::Schedule> CudaMaker::schedules() const {
+  return tile::candidates(stream_, spec_, target_);
+}
+
+Making CudaMaker::making() const {
+  return {[this](const tile::Schedule& s) { return emit(s); }, [this](Candidate& c) { compile(c); }};
+}
+
+Candidate CudaMaker::emit(const tile::Schedule& schedule) const {
+  Candidate out;
+  const Stopwatch watch;
+  out.kernel = tile::lower(stream_, schedule, spec_, target_);
+  if (debug_wants("passes")) debug_print("passes", "lowered\n" + tile::print(out.kernel));
+  out.source = codegen::cuda::emit(out.kernel, target_);
+  if (out.source.shared_bytes > device_->shared_bytes)
+    throw Refused(out.kernel.name, "needs more shared memory than " + device_->name + " has");
+  watch.print("lower and emit", describe(schedule));
   return out;
+}
+
+void CudaMaker::compile(Candidate& c) const {
+  const Stopwatch watch;
+  bool built = false;
+  c.cubin = cuda::compile(
+      {c.source.text, codegen::cuda::device_headers(), binary_arch(c.source.arch, *device_), {}},
+      runtime::default_cache(), {.built = &built});
+  c.from_disk = !built;
+  watch.print(built ? "NVRTC" : "from disk",
+              describe(c.kernel.schedule) + ": " + print(c.cubin.resources));
+}
+
+std::shared_ptr<const CudaExecutable> CudaMaker::load(const Candidate& c) const {
+  const Stopwatch watch;
+  auto out = std::make_shared<CudaExecutable>(c.kernel, c.source, c.cubin, gpu_);
+  watch.print("load", describe(c.kernel.schedule));
+  return out;
+}
+
+Variant CudaMaker::finish(Candidate c, std::shared_ptr<const CudaExecutable> executable,
+                          std::vector<std::string> passed_over) const {
+  Variant out;
+  out.text = c.source.text;
+  out.resources = c.source.arch + ": " + print(c.cubin.resources) + ", " +
+                  std::to_string(c.source.shared_bytes) + " bytes of shared memory";
+  out.notes = c.source.notes;
+  out.passed_over = std::move(passed_over);
+  out.executable = std::move(executable);
+  out.kernel = std::move(c.kernel);
+  out.from_disk = c.from_disk;
+  return out;
+}
+
+Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu) {
+  const CudaMaker maker(stream, spec, gpu);
+  Made made = choose(maker.schedules(), maker.making());
+  Candidate& candidate = made.candidates.front();
+  auto executable = maker.load(candidate);
+  return maker.finish(std::move(candidate), std::move(executable), std::move(made.passed_over));
 }
 
 }  // namespace flashlight::api

@@ -44,10 +44,10 @@ bool Variants::aligned(const Tensor& t, const void* data, const int64_t* strides
 }
 
 /// On a CPU: fixed symbols, classes of strides. On a GPU also, per tensor, whether it is aligned;
-/// then tf32 and the device.
+/// then tf32, the device, and whether it is tuned.
 std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) const {
   std::vector<int64_t> key;
-  key.reserve(fixed_.size() + 6 * tensors_.size() + 2);
+  key.reserve(fixed_.size() + 6 * tensors_.size() + 3);
   for (int i : fixed_) key.push_back(a.symbols[i]);
   for (size_t t = 0; t < tensors_.size(); ++t)
     for (size_t d = 0; d < tensors_[t].single.size(); ++d)
@@ -57,6 +57,7 @@ std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) co
     key.push_back(aligned(tensors_[t], a.data[t], a.strides[t]));
   key.push_back(where.tf32 && has_f32_);
   key.push_back(where.gpu);
+  key.push_back(where.tune);
   return key;
 }
 
@@ -76,13 +77,12 @@ tile::Specialization Variants::specialization(const std::vector<int64_t>& key,
   return spec;
 }
 
-std::unique_ptr<Variant> Variants::make(const std::vector<int64_t>& key, const Where& where) const {
+Variant Variants::make(const std::vector<int64_t>& key, const Arguments& arguments,
+                       const Where& where) const {
   const tile::Specialization spec = specialization(key, where);
-  auto out = std::make_unique<Variant>(where.gpu == kCpu ? make_cpu(stream_, spec)
-                                                         : make_cuda(stream_, spec, where.gpu));
-  ++made_count;
-  disk_count += out->from_disk;
-  return out;
+  if (where.gpu == kCpu) return make_cpu(stream_, spec);
+  if (where.tune) return tune_cuda(stream_, spec, where.gpu, arguments);
+  return make_cuda(stream_, spec, where.gpu);
 }
 
 Variants::Slot* Variants::find(const std::vector<int64_t>& key) const {
@@ -91,27 +91,32 @@ Variants::Slot* Variants::find(const std::vector<int64_t>& key) const {
   return nullptr;
 }
 
-const Variant& Variants::get(const Arguments& arguments, const Where& where) {
-  const std::vector<int64_t> key = key_of(arguments, where);
-  Slot* slot = nullptr;
+Variants::Slot& Variants::slot_of(const std::vector<int64_t>& key) {
   {
     const std::shared_lock lock(mutex_);
-    slot = find(key);
+    if (Slot* slot = find(key)) return *slot;
   }
-  if (slot == nullptr) {
-    const std::unique_lock lock(mutex_);
-    slot = find(key);
-    if (slot == nullptr) {
-      slots_.push_back(std::make_unique<Slot>());
-      slot = slots_.back().get();
-      slot->key = key;
-    }
+  const std::unique_lock lock(mutex_);
+  if (Slot* slot = find(key)) return *slot;
+  slots_.push_back(std::make_unique<Slot>());
+  slots_.back()->key = key;
+  return *slots_.back();
+}
+
+const Variant& Variants::get(const Arguments& arguments, const Where& where) {
+  Slot& slot = slot_of(key_of(arguments, where));
+  if (where.tune && !slot.ready && is_recorded(arguments, where)) {
+    Where untuned = where;  // nothing can be measured while a graph is captured
+    untuned.tune = false;
+    return get(arguments, untuned);
   }
-  std::call_once(slot->once, [&] {
-    slot->variant = make(key, where);
-    slot->ready = slot->variant.get();
+  std::call_once(slot.once, [&] {
+    slot.variant = std::make_unique<Variant>(make(slot.key, arguments, where));
+    ++made_count;
+    disk_count += slot.variant->from_disk;
+    slot.ready = slot.variant.get();
   });
-  return *slot->variant;
+  return *slot.variant;
 }
 
 std::vector<const Variant*> Variants::made() const {

@@ -46,8 +46,10 @@ class Variants {
   bool aligned(const Tensor& tensor, const void* data, const int64_t* strides) const;
   std::vector<int64_t> key_of(const Arguments& arguments, const Where& where) const;
   tile::Specialization specialization(const std::vector<int64_t>& key, const Where& where) const;
-  std::unique_ptr<Variant> make(const std::vector<int64_t>& key, const Where& where) const;
+  Variant make(const std::vector<int64_t>& key, const Arguments& arguments,
+               const Where& where) const;
   Slot* find(const std::vector<int64_t>& key) const;
+  Slot& slot_of(const std::vector<int64_t>& key);
 
   ir::Stream stream_;
   std::vector<int> fixed_;           // indices of symbols that a kernel knows the value of

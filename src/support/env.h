@@ -9,7 +9,7 @@
  *  Nothing else in the library calls getenv for a FLASHLIGHT_ name. */
 #define FLASHLIGHT_ENV_TABLE(ROW)                                                               \
   ROW(debug, std::string, "FLASHLIGHT_DEBUG", "",                                               \
-      "comma-separated topics to print to stderr: passes, source, cache, fallback; or all")     \
+      "comma-separated topics to print to stderr: passes, source, time, cache; or all")         \
   ROW(cache_dir, std::string, "FLASHLIGHT_CACHE_DIR", "",                                       \
       "folder of compiled kernels; default: $XDG_CACHE_HOME/flashlight or ~/.cache/flashlight") \
   ROW(cxx, std::string, "FLASHLIGHT_CXX", "",                                                   \

@@ -114,7 +114,26 @@ def test_a_call_is_told_device_stream_workspace_and_precision(monkeypatch):
     finally:
         torch.set_float32_matmul_precision(before)
     program.launch(tensors, [torch.empty(4)], layout, (), torch.device("cpu"))
-    assert told == [(1, 78, 0, False), (1, 78, 0, True), ()]
+    assert told == [(1, 78, 0, False, False), (1, 78, 0, True, False), ()]
+
+
+@pytest.mark.parametrize(
+    "options", [{"mode": "max-autotune"}, {"options": {"mode": "max-autotune"}}, {}]
+)
+def test_max_autotune_reaches_the_kernel(monkeypatch, options):
+    """As Inductor takes it: a CPU call has nothing to measure, but it is told."""
+    seen, call = [], kernel.Kernel.__call__
+
+    def watched(self, inputs, symbols):
+        seen.append(self.tune)
+        return call(self, inputs, symbols)
+
+    monkeypatch.setattr(kernel.Kernel, "__call__", watched)
+    torch._dynamo.reset()
+    args = CAUSAL.make(H=2, S=40, D=16)
+    fn = torch.compile(CAUSAL.fn, backend="flashlight", **options)
+    oracle.check(fn(*args), CAUSAL.fn, args, length=40)
+    assert seen == [bool(options)]
 
 
 def test_a_cpu_call_does_not_ask_for_a_gpu(monkeypatch):

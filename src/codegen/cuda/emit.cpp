@@ -13,9 +13,11 @@ Source emit(const tile::Kernel& kernel, const tile::Target& target) {
     source = emit_tensor_core(kernel, target.shared_bytes);
   else if (kernel.schedule.path == "hopper")
     source = emit_hopper(kernel, target.shared_bytes);
-  else if (kernel.schedule.path == "simt")
+  else if (kernel.schedule.path == "simt") {
     source = emit_simt(kernel);
-  else
+    source.notes = {"roles: all threads load, multiply and add; values lie in shared memory",
+                    "no lazy, no speculate, no overlap: the general path has none of them"};
+  } else
     throw Refused("schedule", "no path " + kernel.schedule.path);
   source.arch = target.name;
   return source;

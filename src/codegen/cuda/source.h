@@ -36,6 +36,8 @@ struct Source {
   /// pointer (256-byte aligned) that is one more word after the symbols. 0: none, and no word.
   int64_t workspace_bytes = 0;
   std::vector<TensorMap> maps;
+  /// For people, one line each: roles, which shortcuts apply, and why others do not.
+  std::vector<std::string> notes;
 };
 
 }  // namespace flashlight::codegen::cuda

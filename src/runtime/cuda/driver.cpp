@@ -85,4 +85,10 @@ ContextGuard::~ContextGuard() {
   if (changed_ && before_ != nullptr) driver_library().context_set(before_);
 }
 
+bool is_captured(void* stream) {
+  const DriverLibrary& driver = driver_library();
+  int status = 0;
+  return driver.stream_captures && driver.stream_captures(stream, &status) == 0 && status != 0;
+}
+
 }  // namespace flashlight::runtime::cuda

@@ -27,6 +27,9 @@ const Device& device(int ordinal);
  *  takes memory on the device. */
 std::string device_problem(int ordinal);
 
+/** Whether what goes into this stream is recorded for a graph instead of run. */
+bool is_captured(void* stream);
+
 /** While it lives, a context of this device is current in the thread: the current one where it is
  *  one, else the primary context, which is PyTorch's. Throws CompileError. */
 class ContextGuard {

@@ -42,6 +42,11 @@ std::unique_ptr<DriverLibrary> load() {
   from.get("cuMemsetD8_v2", out->memory_set);
   from.get("cuMemAllocAsync", out->memory_allocate_async);
   from.get("cuMemFreeAsync", out->memory_free_async);
+  from.get("cuEventCreate", out->event_create);
+  from.get("cuEventDestroy_v2", out->event_destroy);
+  from.get("cuEventRecord", out->event_record);
+  from.get("cuEventSynchronize", out->event_wait);
+  from.get("cuEventElapsedTime", out->event_milliseconds);
   from.get("cuStreamIsCapturing", out->stream_captures);
   from.get("cuFuncGetParamInfo", out->parameter_info);
   check(*out, out->init(0), "the NVIDIA driver cannot be used");

@@ -37,11 +37,16 @@ struct DriverLibrary {
   int (*encode_tiled)(void* map, int type, unsigned rank, void* address, const uint64_t* sizes,
                       const uint64_t* strides, const uint32_t* box, const uint32_t* steps,
                       int interleave, int swizzle, int promotion, int fill) = nullptr;
-  /** Null where the driver lacks them: see scratch.h. */
+  /** Null where the driver lacks them: see scratch.h, timer.h. */
   int (*memory_allocate)(unsigned long long* address, size_t bytes) = nullptr;
   int (*memory_set)(unsigned long long address, unsigned char value, size_t bytes) = nullptr;
   int (*memory_allocate_async)(unsigned long long* address, size_t bytes, Stream) = nullptr;
   int (*memory_free_async)(unsigned long long address, Stream) = nullptr;
+  int (*event_create)(void** event, unsigned flags) = nullptr;
+  int (*event_destroy)(void* event) = nullptr;
+  int (*event_record)(void* event, Stream) = nullptr;
+  int (*event_wait)(void* event) = nullptr;
+  int (*event_milliseconds)(float*, void* from, void* to) = nullptr;
   int (*stream_captures)(Stream, int* status) = nullptr;
   int (*parameter_info)(Function, size_t index, size_t* offset, size_t* size) = nullptr;
 };

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "runtime/cuda/driver.h"
 #include "runtime/cuda/driver_library.h"
 #include "support/error.h"
 
@@ -41,12 +42,6 @@ Pool& pool(int device) {
   check(driver, driver.memory_set(base, 0, kPairs * kPair), "counters of the device");
   p.base = base;
   return p;
-}
-
-bool is_captured(void* stream) {
-  const DriverLibrary& driver = driver_library();
-  int status = 0;
-  return driver.stream_captures && driver.stream_captures(stream, &status) == 0 && status != 0;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "api/candidates.h"
@@ -34,26 +35,37 @@ Candidate candidate(int registers, int spills, bool serialized = false) {
 /// Schedules are told apart by their row tile, the index of what becomes of them.
 struct Choice {
   std::vector<std::function<Candidate()>> outcomes;
-  int made = 0;
-  int registers() {
+  std::atomic<int> made = 0;
+  std::vector<std::string> passed_over = {};
+  int registers(size_t at_once = 1) {
     std::vector<tile::Schedule> schedules(outcomes.size());
     for (size_t i = 0; i < schedules.size(); ++i) schedules[i].row_tile = int64_t(i);
-    return choose(schedules,
-                  [&](const tile::Schedule& s) {
-                    made++;
-                    return outcomes[size_t(s.row_tile)]();
-                  })
-        .cubin.resources.registers;
+    const Making making{[&](const tile::Schedule& s) {
+                          if (!outcomes[size_t(s.row_tile)]) throw Refused("kernel0", "too large");
+                          Candidate out;
+                          out.kernel.schedule = s;
+                          return out;
+                        },
+                        [&](Candidate& c) {
+                          made++;
+                          c.cubin = outcomes[size_t(c.kernel.schedule.row_tile)]().cubin;
+                        }};
+    Made found = choose(schedules, making, at_once);
+    passed_over = found.passed_over;
+    return found.candidates.at(0).cubin.resources.registers;
   }
 };
 
-const auto kRefused = []() -> Candidate { throw Refused("kernel0", "does not fit"); };
+const std::function<Candidate()> kRefused;
 
 TEST(Choose, TheFirstThatLosesNothingEndsTheSearch) {
   Choice c{{kRefused, [] { return candidate(1, 8); }, [] { return candidate(2, 0); },
             [] { return candidate(3, 0); }}};
   EXPECT_EQ(c.registers(), 2);
-  EXPECT_EQ(c.made, 3);
+  EXPECT_EQ(c.made, 2) << "what is refused is not compiled";
+  ASSERT_EQ(c.passed_over.size(), 2u);
+  EXPECT_NE(c.passed_over[0].find("too large"), std::string::npos) << c.passed_over[0];
+  EXPECT_NE(c.passed_over[1].find("8 bytes spilled"), std::string::npos) << c.passed_over[1];
 }
 
 TEST(Choose, ElseTheOneThatLosesLeast) {
@@ -62,10 +74,25 @@ TEST(Choose, ElseTheOneThatLosesLeast) {
   EXPECT_EQ(c.registers(), 3) << "serialised wgmma is worse than any spill";
 }
 
+TEST(Choose, SeveralAtOnceGiveTheSame) {
+  Choice c{{[] { return candidate(1, 8); }, kRefused, [] { return candidate(2, 0); },
+            [] { return candidate(3, 0); }, [] { return candidate(4, 0); }}};
+  EXPECT_EQ(c.registers(2), 2);
+  EXPECT_EQ(c.made, 2);
+}
+
+TEST(Choose, OneThatDoesNotCompileIsPassedOver) {
+  Choice c{{[]() -> Candidate { throw CompileError("no"); }, [] { return candidate(2, 0); }}};
+  EXPECT_EQ(c.registers(), 2);
+  Choice none{{[]() -> Candidate { throw CompileError("no"); }, kRefused}};
+  EXPECT_THROW(none.registers(), CompileError);
+}
+
 TEST(Choose, NoneIsTheLastRefusal) {
   Choice c{{kRefused, kRefused}};
   EXPECT_THROW(c.registers(), Refused);
-  EXPECT_THROW(choose({}, [](const tile::Schedule&) { return Candidate(); }), InternalError);
+  Choice nothing{{}};
+  EXPECT_THROW(nothing.registers(), InternalError);
 }
 
 // ---- launching
@@ -187,6 +214,63 @@ TEST_F(CudaCall, CompilesOnceForAKindOfTensors) {
   EXPECT_EQ(variants_made(), before + 2) << "an address that is no multiple of 16 bytes";
   const Variant& variant = *compiled.kernels().at(0)->made().at(0);
   EXPECT_NE(variant.resources.find("registers"), std::string::npos) << variant.resources;
+  EXPECT_FALSE(variant.notes.empty());
+}
+
+// ---- tuning
+
+double by_threads(unsigned threads, unsigned) { return threads / 1000.; }
+double all_alike(unsigned, unsigned) { return .2; }
+
+struct CudaTune : CudaCall {
+  void SetUp() override {
+    CudaCall::SetUp();
+    if (IsSkipped()) return;
+    stream = transform::stream(transform::canonicalize(ir::parse(attention("bf16")))).at(0);
+    for (const ir::SymbolInfo& s : stream.symbols) spec.fixed[s.name] = 512;
+    using enum tile::StrideClass;
+    for (const char* name : {"q", "k", "o"})
+      spec.strides[name] = {Any, Any, One}, spec.aligned.insert(name);
+  }
+  Variant tune() {
+    const int64_t strides[] = {64 * 512, 64, 1}, symbols[] = {512, 512};
+    void* data[] = {at(4096), at(8192), at(16384)};
+    const int64_t* all[] = {strides, strides, strides};
+    return tune_cuda(stream, spec, 0, {data, all, symbols, at(5)});
+  }
+  static std::string path(const Variant& v) { return describe(v.kernel.schedule); }
+  ir::Stream stream;
+  tile::Specialization spec;
+};
+
+TEST_F(CudaTune, TakesTheFastestAndRemembersItOnDisk) {
+  fake->cost_ms = by_threads;
+  const Variant measured = tune();
+  EXPECT_GT(fake->launches, 10);
+  ASSERT_GT(measured.passed_over.size(), 1u);
+  EXPECT_NE(measured.passed_over.back().find(" ms"), std::string::npos);
+  const unsigned threads = unsigned(32 * measured.kernel.schedule.warps);
+  fake->launches = 0;
+  const Variant known = tune();
+  EXPECT_EQ(fake->launches, 0);
+  EXPECT_TRUE(known.from_disk);
+  EXPECT_EQ(path(known), path(measured));
+  fake->cost_ms = all_alike;
+  EXPECT_GE(32 * make_cuda(stream, spec, 0).kernel.schedule.warps, int(threads));
+}
+
+TEST_F(CudaTune, TheDefaultStaysWhereNothingIsFaster) {
+  fake->cost_ms = all_alike;
+  EXPECT_EQ(path(tune()), path(make_cuda(stream, spec, 0)));
+}
+
+TEST_F(CudaCall, NothingIsMeasuredWhileAGraphIsCaptured) {
+  const Compiled compiled(attention("f16"));
+  const int64_t strides[] = {64 * 512, 64, 1};
+  fake->capturing = 1;
+  compiled.call({{at(4096), strides}, {at(1 << 20), strides}}, {{at(1 << 21), strides}}, {512},
+                {.gpu = 0, .stream = at(5), .tune = true});
+  EXPECT_EQ(fake->launches, 1);
 }
 
 TEST_F(CudaCall, RoundingToTf32IsAnotherKernel) {

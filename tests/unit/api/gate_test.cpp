@@ -51,17 +51,23 @@ class NvrtcGate : public testing::TestWithParam<Gate> {
       classes.assign(o.shape.size(), tile::StrideClass::Any);
       if (!classes.empty()) classes.back() = tile::StrideClass::One;
     }
-    return choose(tile::candidates(stream, spec, target), [&](const tile::Schedule& schedule) {
+    Making making;
+    making.emit = [&](const tile::Schedule& schedule) {
       Candidate c;
       c.kernel = tile::lower(stream, schedule, spec, target);
       c.source = codegen::cuda::emit(c.kernel, target);
       if (c.source.shared_bytes > target.shared_bytes)
         throw Refused(c.kernel.name, "needs more shared memory than there is");
+      return c;
+    };
+    making.compile = [](Candidate& c) {
       static runtime::Cache cache(runtime::Cache::default_root() / "gate");
       c.cubin = runtime::cuda::compile(
           {c.source.text, codegen::cuda::device_headers(), c.source.arch, {}}, cache);
-      return c;
-    });
+    };
+    Made made = choose(tile::candidates(stream, spec, target), making);
+    for (const std::string& line : made.passed_over) std::cout << "passed over: " << line << "\n";
+    return std::move(made.candidates.at(0));
   }
 };
 

@@ -57,8 +57,7 @@ std::vector<Case> tensor_core() {
 std::vector<Case> hopper() {
   const std::map<std::string, std::string> refused = {
       {"log_sum_exp_alone", "no values are products"},
-      {"over_queries", "no values are products"},  // of the first of two kernels
-      {"finite_mask", "run again over everything"}};
+      {"over_queries", "no values are products"}};  // of the first of two kernels
   std::vector<Case> out;
   int groups = 0;
   for (const FragmentProgram& p : fragment_programs()) {

@@ -66,9 +66,26 @@ EXPORT int cuThreadExchangeStreamCaptureMode(int* mode) { return *mode = 0, 0; }
 EXPORT int cuLaunchKernel(void*, unsigned gx, unsigned, unsigned, unsigned bx, unsigned, unsigned,
                           unsigned shared, void* stream, void** params, void**) {
   state.launches++;
+  if (state.cost_ms) state.clock_ms += state.cost_ms(bx, shared);
   state.grid = gx, state.threads = bx, state.shared = shared, state.stream = stream;
   std::memcpy(state.params, params[0], state.param_bytes);
   return current == nullptr ? kInvalidContext : 0;
+}
+EXPORT int cuStreamIsCapturing(void*, int* status) { return *status = state.capturing, 0; }
+EXPORT int cuMemAlloc_v2(unsigned long long* address, size_t) { return *address = 1 << 30, 0; }
+EXPORT int cuMemsetD8_v2(unsigned long long, unsigned char, size_t) { return 0; }
+EXPORT int cuMemAllocAsync(unsigned long long* address, size_t, void*) {
+  return *address = 1 << 29, 0;
+}
+EXPORT int cuMemFreeAsync(unsigned long long, void*) { return 0; }
+EXPORT int cuEventCreate(void** event, unsigned) { return *event = new double(0), 0; }
+EXPORT int cuEventDestroy_v2(void* event) { return delete static_cast<double*>(event), 0; }
+EXPORT int cuEventRecord(void* event, void*) {
+  return *static_cast<double*>(event) = state.clock_ms, 0;
+}
+EXPORT int cuEventSynchronize(void*) { return 0; }
+EXPORT int cuEventElapsedTime(float* ms, void* from, void* to) {
+  return *ms = float(*static_cast<double*>(to) - *static_cast<double*>(from)), 0;
 }
 EXPORT int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* address,
                                   const uint64_t* sizes, const uint64_t* strides,
