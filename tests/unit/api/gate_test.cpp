@@ -1,5 +1,5 @@
-// What candidates() puts first, or what choose() passes on to, is code that ptxas has nothing to say
-// against: no spills, no wgmma that waits. Needs NVRTC, no GPU.
+// What candidates() puts first, or what choose() passes on to, is code that ptxas has nothing to
+// say against: no spills, no wgmma that waits. Needs NVRTC, no GPU.
 #include <gtest/gtest.h>
 
 #include "api/candidates.h"

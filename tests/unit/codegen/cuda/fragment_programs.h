@@ -103,9 +103,7 @@ inline const std::vector<FragmentProgram>& fragment_programs() {
       {.name = "linear", .weight = "where(j <= i, s[h,i,j], 0.0)"},
       {.name = "cross", .keys = "J"},
       {.name = "strictly_before", .score = "where(j < i, " + s + ", -inf)"},
-      {.name = "gate",
-       .inputs = "input g : T[2, S, 64]\n",
-       .gate = "a[h,i,c] * sigmoid(g[h,i,c])"},
+      {.name = "gate", .inputs = "input g : T[2, S, 64]\n", .gate = "a[h,i,c] * sigmoid(g[h,i,c])"},
       two_maps(),
       over_queries()};
   return all;

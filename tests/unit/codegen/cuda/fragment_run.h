@@ -108,8 +108,8 @@ struct FragmentRun {
     }
     return worst;
   }
-  void add(const ir::Stream& stream, const std::string& on, int rows, const tile::Specialization& spec,
-           const tile::Target& target) {
+  void add(const ir::Stream& stream, const std::string& on, int rows,
+           const tile::Specialization& spec, const tile::Target& target) {
     tile::Schedule s;
     s.path = on, s.warps = rows, s.stages = on == path ? stages : 2;
     s.row_tile = 16 * rows, s.loop_tile = s.panel = loop_tile;

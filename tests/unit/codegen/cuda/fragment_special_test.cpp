@@ -142,7 +142,8 @@ TEST(FragmentSpecial, AnyLayoutAndAlignment) {
   run.options.order = {{"q", {1, 0, 2}}, {"k", {0, 2, 1}}, {"v", {2, 1, 0}}, {"o", {1, 0, 2}}};
   expect_right(run, "causal", 129);
   for (FragmentRun by_heads : both()) {  // heads inside, as projections leave them: aligned
-    by_heads.options.order = {{"q", {1, 0, 2}}, {"k", {1, 0, 2}}, {"v", {1, 0, 2}}, {"o", {1, 0, 2}}};
+    by_heads.options.order = {
+        {"q", {1, 0, 2}}, {"k", {1, 0, 2}}, {"v", {1, 0, 2}}, {"o", {1, 0, 2}}};
     expect_right(by_heads, "causal", 129);
   }
 }
