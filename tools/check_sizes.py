@@ -21,7 +21,10 @@ LONG_FILE_SHARE_WARN = 0.25
 FRONT_DOOR_BUDGET = 1700
 # 10000 -> 17000: IR with proofs of ranges 3700, transforms with the solver 3700, tile with its own
 # interpreter and verifier 2600, emitter 2700, the rest 3100 (counted when the CPU slice landed).
-CORE_BUDGET = 17_000
+# 17000 -> 25000: the CUDA back end 5700 (the general path 1500, fragments with the tensor-core and
+# Hopper paths 3200, plans and text the rest), its runtime on the driver and NVRTC 1200, schedules
+# and their choice 500.
+CORE_BUDGET = 25_000
 
 # Path or path:function -> why it may be longer. The list may only shrink: an entry that is no
 # longer needed fails.

@@ -1,4 +1,4 @@
-// Inline statements put in place. Private to src/tile.
+// Inline statements put in place, for back ends that have no use for them.
 #pragma once
 #include "tile/kernel.h"
 

@@ -117,8 +117,9 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     const int64_t tile = 64 * p.groups, rows = std::max<int64_t>(s.rows, 1);
     return 8 * ((rows + tile - 1) / tile * tile) / rows;  // in eighths
   };
-  std::stable_sort(picks.begin(), picks.end(),
-                   [&](const Pick& a, const Pick& b) { return waste(a) < waste(b) && waste(b) > 9; });
+  std::stable_sort(picks.begin(), picks.end(), [&](const Pick& a, const Pick& b) {
+    return waste(a) < waste(b) && waste(b) > 9;
+  });
   for (int64_t most : {128, 96, 64}) picks.push_back({2, 2, most});
   for (int64_t most : {128, 80, 64, 48, 32}) picks.push_back({2, 2, most, 1});
   for (int64_t most : {64, 32}) picks.push_back({1, 2, most, 1});
@@ -127,8 +128,8 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     t.path = "hopper";
     t.warps = 4 * pick.groups, t.stages = pick.stages, t.row_buffers = pick.row_buffers;
     t.row_tile = 16 * t.warps;
-    t.loop_tile = hopper_tile(s, pick.groups, pick.stages, pick.row_buffers, pick.most,
-                              target.shared_bytes);
+    t.loop_tile =
+        hopper_tile(s, pick.groups, pick.stages, pick.row_buffers, pick.most, target.shared_bytes);
     // A second buffer of rows is worth less than tiles of twice the length.
     if (t.loop_tile == 0 || (pick.row_buffers == 2 && t.loop_tile < pick.most && t.loop_tile < 64))
       continue;

@@ -32,13 +32,20 @@ class Sample {
  private:
   double compute(Expr e) {
     switch (e->op) {
-      case Op::Const: return const_value(e);
-      case Op::Axis: return draw("axis " + e->name());
-      case Op::Symbol: return draw(e->name());
-      case Op::Load: return draw(e->name());
-      case Op::Where: return (*this)(e->args[0]) != 0 ? (*this)(e->args[1]) : (*this)(e->args[2]);
-      case Op::Cast: return (*this)(e->args[0]);
-      default: break;
+      case Op::Const:
+        return const_value(e);
+      case Op::Axis:
+        return draw("axis " + e->name());
+      case Op::Symbol:
+        return draw(e->name());
+      case Op::Load:
+        return draw(e->name());
+      case Op::Where:
+        return (*this)(e->args[0]) != 0 ? (*this)(e->args[1]) : (*this)(e->args[2]);
+      case Op::Cast:
+        return (*this)(e->args[0]);
+      default:
+        break;
     }
     const double a = (*this)(e->args[0]), b = e->args.size() > 1 ? (*this)(e->args[1]) : 0;
     return op_value(e->op, a, b);
@@ -54,8 +61,8 @@ class Sample {
 
 }  // namespace
 
-/// Sums of exp(x - r) may keep any r, if what leaves the kernel is the same for all of them: seen by
-/// evaluating outputs at states that belong to references a distance apart.
+/// Sums of exp(x - r) may keep any r, if what leaves the kernel is the same for all of them: seen
+/// by evaluating outputs at states that belong to references a distance apart.
 std::string FragmentText::not_frozen(const tile::Pass& pass) const {
   if (!lazy(pass)) return "a reference is more than the scale of sums of exponentials";
   if (plan_.kernel.passes.size() != 1) return "there are several passes";
@@ -144,8 +151,8 @@ void FragmentText::print_rescale(const tile::Pass& pass) {
     if (!any) out_.open("if (rescaled)");
     any = true;
     out_.line("#pragma unroll");
-    out_.line("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i) " + v.id + "[i] *= " +
-              v.id + "_scale[(i >> 1) & 1];");
+    out_.line("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i) " + v.id +
+              "[i] *= " + v.id + "_scale[(i >> 1) & 1];");
   }
   if (any) out_.close();
 }
@@ -153,17 +160,23 @@ void FragmentText::print_rescale(const tile::Pass& pass) {
 /// Sums of positive terms only grow, so that one look at the end tells whether anything overflowed;
 /// rows that saw nothing in the first tile had no reference at all.
 std::string FragmentText::print_overflow(const tile::Pass& pass) {
+  // 2^60, so that no term was infinite; no term of a sum below 65504 is more than float16 can hold.
+  const bool half = std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& s) {
+    return s.contraction && plan_.operand(s.contraction->b).math == Math::F16;
+  });
+  const std::string limit = half ? "65504.f" : "1.15e18f";
   out_.line("bool over = false;");
   out_.line("#pragma unroll");
   out_.open("for (int r = 0; r < 2; ++r)");
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
     if (v.kind == Kind::Row && !s.references.empty())
-      out_.line("over |= !(abs_(" + v.id + "[r]) < 1.15e18f);");  // 2^60; NaN fails
+      out_.line("over |= !(abs_(" + v.id + "[r]) < " + limit + ");");  // NaN fails
   }
   for (const StreamReference& r : pass.references)
     if (unset(r))
-      out_.line("over |= " + plan_.value(r.name).id + "_raw[r] == " + constant_text(unset(r)) + ";");
+      out_.line("over |= " + plan_.value(r.name).id + "_raw[r] == " + constant_text(unset(r)) +
+                ";");
   out_.close();
   return "over";
 }
@@ -211,7 +224,8 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       if (x->op == Op::Neg) return split({x->args[0], -t.k, t.factor});
       if (x->op == Op::Mul) {
         for (int side : {0, 1}) {
-          const Expr c = x->args[static_cast<size_t>(side)], y = x->args[static_cast<size_t>(1 - side)];
+          const Expr c = x->args[static_cast<size_t>(side)],
+                     y = x->args[static_cast<size_t>(1 - side)];
           if (is_const(c)) return split({y, t.k * const_value(c), t.factor});
           if (is_row_level(c)) return split({y, t.k, t.factor ? t.factor * c : c});
         }

@@ -18,10 +18,30 @@ bool refers(const tile::State& s, const std::string& reference) {
   return std::count(s.references.begin(), s.references.end(), reference) > 0;
 }
 
+/// What a state holds after a move is a sum of states times factors.
+struct Term {
+  std::string state, factor;  // factor: an array over rows
+};
+
+std::string moved_text(const Plan& plan, const tile::Pass& pass, const std::vector<Term>& terms,
+                       const std::string& at, bool in_loop) {
+  std::vector<std::string> parts;
+  for (const Term& t : terms) {
+    const Value& v = plan.value(t.state);
+    const auto from = std::find_if(pass.states.begin(), pass.states.end(),
+                                   [&](const tile::State& s) { return s.name == t.state; });
+    const bool copy = in_loop && v.kind == Kind::Row && from->references.empty();
+    parts.push_back(t.factor + "[r] * " + v.id + (copy ? "_before" : "") +
+                    (v.kind == Kind::Row ? "[r]" : at));
+  }
+  return join(parts, " + ");
+}
+
 }  // namespace
 
 /// <id>_to[2], <id>_to_raw[2]: where each reference goes.
-void FragmentText::print_targets(const tile::Pass& pass, const Targets& targets, const Place& place) {
+void FragmentText::print_targets(const tile::Pass& pass, const Targets& targets,
+                                 const Place& place) {
   for (const StreamReference& r : pass.references) {
     const auto target = targets.find(r.name);
     if (target == targets.end()) continue;
@@ -35,8 +55,8 @@ void FragmentText::print_targets(const tile::Pass& pass, const Targets& targets,
     block.print(out_);
     if (unset(r)) {
       out_.line(id + "_to_raw[r] = " + text + ";");
-      out_.line(id + "_to[r] = " + id + "_to_raw[r] == " + constant_text(unset(r)) + " ? 0.f : " + id +
-                "_to_raw[r];");
+      out_.line(id + "_to[r] = " + id + "_to_raw[r] == " + constant_text(unset(r)) +
+                " ? 0.f : " + id + "_to_raw[r];");
     } else {
       out_.line(id + "_to[r] = " + text + ";");
     }
@@ -62,9 +82,6 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
     const std::string id = plan_.value(r.name).id;
     place.values[r.name + "'"] = id + (targets.count(r.name) ? "_to[r]" : "[r]");
   }
-  struct Term {
-    std::string state, factor;  // factor: an array over rows
-  };
   std::vector<std::pair<const tile::State*, std::vector<Term>>> moved;
   int count = 0;
   for (const tile::State& s : pass.states) {
@@ -96,16 +113,7 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
     moved.emplace_back(&s, terms);
   }
   auto sum = [&](const std::vector<Term>& terms, const std::string& at) {
-    std::vector<std::string> parts;
-    for (const Term& t : terms) {
-      const Value& v = plan_.value(t.state);
-      const auto from = std::find_if(pass.states.begin(), pass.states.end(),
-                                     [&](const tile::State& s) { return s.name == t.state; });
-      const bool copy = in_loop && v.kind == Kind::Row && from->references.empty();
-      parts.push_back(t.factor + "[r] * " + v.id + (copy ? "_before" : "") +
-                      (v.kind == Kind::Row ? "[r]" : at));
-    }
-    return join(parts, " + ");
+    return moved_text(plan_, pass, terms, at, in_loop);
   };
   for (const auto& [s, terms] : moved) {  // fragments read rows as they were
     const Value& v = plan_.value(s->name);
@@ -117,7 +125,8 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
     }
     for (const Term& t : terms)
       for (const auto& [other, unused] : moved)
-        if (t.state != s->name && other->name == t.state && plan_.value(t.state).kind == Kind::Value)
+        if (t.state != s->name && other->name == t.state &&
+            plan_.value(t.state).kind == Kind::Value)
           refuse("state " + s->name + " moves with " + t.state);
     out_.line("#pragma unroll");
     out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
@@ -131,9 +140,9 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   for (const auto& [s, terms] : moved) {
     const Value& v = plan_.value(s->name);
     if (v.kind != Kind::Row) continue;
-    out_.line("const " + std::string(value_type(s->type)) + " " + v.id + "_next = " +
-              terms[0].factor + "[r] == 0.f && " + v.id + "[r] == " + identity_text(s->op, s->type) +
-              " ? " + v.id + "[r] : " + sum(terms, "[r]") + ";");
+    out_.line("const " + std::string(value_type(s->type)) + " " + v.id +
+              "_next = " + terms[0].factor + "[r] == 0.f && " + v.id + "[r] == " +
+              identity_text(s->op, s->type) + " ? " + v.id + "[r] : " + sum(terms, "[r]") + ";");
     assign.push_back(v.id + "[r] = " + v.id + "_next;");
   }
   for (const std::string& a : assign) out_.line(a);
@@ -172,8 +181,8 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
       if (v.kind != Kind::Row) refuse("a reference follows " + s.name);
       out_.line(std::string(value_type(s.type)) + " " + v.id + "_all[2];");
       out_.line("#pragma unroll");
-      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_all[r] = " + quad_text(s.op) + "(" + v.id +
-                "[r]);");
+      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_all[r] = " + quad_text(s.op) + "(" +
+                v.id + "[r]);");
       place.values[s.name] = v.id + "_all[r]";
     }
     place.values["share"] = "share";

@@ -14,7 +14,8 @@ using namespace ir;
 bool FragmentText::is_pair(Expr load, Expr column) const {
   if (load->op != Op::Load || load->args.empty()) return false;
   const auto t = plan_.tensors.find(load->name());
-  if (t == plan_.tensors.end() || !t->second.aligned || t->second.strides.back() != "1") return false;
+  if (t == plan_.tensors.end() || !t->second.aligned || t->second.strides.back() != "1")
+    return false;
   if (t->second.dtype != DType::BF16 && t->second.dtype != DType::F16) return false;
   const auto last = affine(load->args.back());
   if (!last || !is_const(last->coefficient(column), 1)) return false;
@@ -84,8 +85,8 @@ void FragmentText::print_prefetch(const tile::Pass& stage, const std::string& ti
     out_.open("for (int i = 0; i < " + std::to_string(plan_.n / 4) + "; ++i)");
     out_.line("const int r = i & 1, col = " + tile + " * " + std::to_string(plan_.n) +
               " + 2 * t + 8 * (i >> 1);");
-    out_.line(id + "[i] = col + 1 < cols_end ? load4(" + id + "_row[r] + col) : col < cols_end ? (u32)" +
-              id + "_row[r][col].bits : 0u;");
+    out_.line(id + "[i] = col + 1 < cols_end ? load4(" + id +
+              "_row[r] + col) : col < cols_end ? (u32)" + id + "_row[r][col].bits : 0u;");
     out_.close();
   }
 }
@@ -96,8 +97,8 @@ void FragmentText::use_prefetched(const tile::Pass& stage) {
   for (Expr body : bodies_of(stage)) certain_loads(body, &seen, &loads);
   for (Expr l : loads)
     if (const auto word = pair_words_.find(l); word != pair_words_.end())
-      prefetched_[l] = "pick<" + std::string(memory_text(plan_.tensors.at(l->name()).dtype)) + ">(" +
-                       word->second + "[i >> 1], i & 1)";
+      prefetched_[l] = "pick<" + std::string(memory_text(plan_.tensors.at(l->name()).dtype)) +
+                       ">(" + word->second + "[i >> 1], i & 1)";
 }
 
 /// Loads along the columns of a value fragment, as halves of what two elements load together.
@@ -114,7 +115,8 @@ void FragmentText::pair_values(Place* place, const std::vector<Expr>& columns,
     const Tensor& tensor = plan_.tensors.at(l->name());
     const std::string at = block.address(tensor, l->args);
     if (!block.lines().empty()) continue;
-    place->known[l] = "pick<" + std::string(memory_text(tensor.dtype)) + ">(load4(" + at + "), i & 1)";
+    place->known[l] =
+        "pick<" + std::string(memory_text(tensor.dtype)) + ">(load4(" + at + "), i & 1)";
   }
 }
 

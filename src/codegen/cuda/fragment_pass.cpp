@@ -155,7 +155,8 @@ bool FragmentText::lazy(const tile::Pass& pass) const {
   }
   for (const tile::State& s : pass.states) {
     if (s.references.empty()) continue;
-    if (s.references.size() != 1 || s.op != Reduce::Sum || s.move.size() != 1 || !s.move.count(s.name))
+    if (s.references.size() != 1 || s.op != Reduce::Sum || s.move.size() != 1 ||
+        !s.move.count(s.name))
       return false;
     const Expr r = symbol(s.references[0], s.type), to = symbol(s.references[0] + "'", s.type);
     if (s.move.begin()->second != unary(Op::Exp, r - to)) return false;
@@ -275,8 +276,8 @@ std::string alive_text(const Plan& plan, const tile::Pass& pass, const tile::Sta
   std::string out;
   for (const StreamReference& r : pass.references)
     if (unset(r) && std::count(s.references.begin(), s.references.end(), r.name))
-      out += (out.empty() ? "" : " && ") + plan.value(r.name).id + "_raw[r] != " +
-             constant_text(unset(r));
+      out += (out.empty() ? "" : " && ") + plan.value(r.name).id +
+             "_raw[r] != " + constant_text(unset(r));
   return out;
 }
 
@@ -326,8 +327,8 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   if (is_reduced(pass, s)) out_.line("x = " + std::string(quad_text(s.op)) + "(x);");
   if (factor) out_.line("x = x * " + constant_text(factor) + ";");
   const std::string alive = alive_text(plan_, pass, s);
-  out_.line((alive.empty() ? "" : "if (" + alive + ") ") + v.id + "[r] = " +
-            fold_text(s.op, v.id + "[r]", "x") + ";");
+  out_.line((alive.empty() ? "" : "if (" + alive + ") ") + v.id +
+            "[r] = " + fold_text(s.op, v.id + "[r]", "x") + ";");
   out_.close();
   out_.close();
 }

@@ -26,8 +26,8 @@ class FragmentText {
   void print_states(const tile::Pass& pass, bool products = true);
   /// Values that no step changes get a name; call once before the loop of the pass.
   void print_hoisted(const tile::Pass& pass);
-  /// How a step is printed. Full: no mask is needed in this tile. Frozen: references stay where they
-  /// are. Deferred: value fragments are under way; print_rescale() takes them along later.
+  /// How a step is printed. Full: no mask is needed in this tile. Frozen: references stay where
+  /// they are. Deferred: value fragments are under way; print_rescale() takes them along later.
   struct Step {
     bool full = false, frozen = false, deferred = false;
   };
@@ -83,15 +83,16 @@ class FragmentText {
   bool tracks(const tile::Pass& pass, const ir::StreamReference& r) const;
   bool invariant(const tile::Pass& pass, Expr e) const;
   bool is_pair(Expr load, Expr column) const;
-  void pair_values(Place* place, const std::vector<Expr>& columns, const std::vector<Expr>& bodies) const;
+  void pair_values(Place* place, const std::vector<Expr>& columns,
+                   const std::vector<Expr>& bodies) const;
 
   const Plan& plan_;
   Writer& out_;
   std::unordered_map<Expr, std::string> uniform_known_, row_known_;
   int hoisted_ = 0, shifts_ = 0;
-  std::unordered_map<Expr, std::string> pair_words_;   // loads along the loop axis -> array
-  std::unordered_map<Expr, std::string> prefetched_;   // of them, those in the step at hand
-  std::vector<std::string> masked_;  // in the step at hand: see mask_at
+  std::unordered_map<Expr, std::string> pair_words_;  // loads along the loop axis -> array
+  std::unordered_map<Expr, std::string> prefetched_;  // of them, those in the step at hand
+  std::vector<std::string> masked_;                   // in the step at hand: see mask_at
 };
 
 /// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.

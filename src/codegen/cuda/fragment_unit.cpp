@@ -17,14 +17,16 @@ void FragmentText::print_arguments() {
   for (const Tensor* t : tensors) {
     const std::string type =
         std::string(static_cast<size_t>(t->index) < inputs ? "const " : "") + memory_text(t->dtype);
-    out_.line(type + "* const " + t->id + " = (" + type + "*)p.words[" + std::to_string(word++) + "];");
+    out_.line(type + "* const " + t->id + " = (" + type + "*)p.words[" + std::to_string(word++) +
+              "];");
   }
   for (const Tensor* t : tensors)
     for (size_t d = 0; d < t->shape.size(); ++d, ++word)
       if (t->strides[d].size() > 1)
         out_.line("const i64 " + t->strides[d] + " = (i64)p.words[" + std::to_string(word) + "];");
   for (const SymbolInfo& s : plan_.kernel.symbols)
-    out_.line("const int " + plan_.sizes.at(s.name) + " = (int)p.words[" + std::to_string(word++) + "];");
+    out_.line("const int " + plan_.sizes.at(s.name) + " = (int)p.words[" + std::to_string(word++) +
+              "];");
 }
 
 Expr FragmentText::units() const {
@@ -162,7 +164,8 @@ void FragmentText::print_epilogue() {
       const Place place = value_place(v.columns);
       Block block(plan_, place);
       block.expect({s.body});
-      out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(v.padded / 2) + "];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(v.padded / 2) +
+                "];");
       out_.line("#pragma unroll");
       out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
       out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
@@ -176,17 +179,34 @@ void FragmentText::print_epilogue() {
   for (const Store& o : plan_.kernel.outputs) store(o);
 }
 
-void FragmentText::store(const Store& o) {
-  std::vector<Expr> columns;
+namespace {
+
+/// The value axes of what is stored, in the order of its fragment.
+std::vector<Expr> stored_columns(const Plan& plan, const Store& o) {
+  std::vector<Expr> columns, inside;
   for (const std::string& name : names_loaded(o.body))
-    if (const auto v = plan_.values.find(name); v != plan_.values.end())
+    if (const auto v = plan.values.find(name); v != plan.values.end())
       if (v->second.kind == Kind::Value) columns = v->second.columns;
-  if (columns.empty())
-    for (Expr a : o.axes)
-      if (a != plan_.rows && !plan_.grid.count(a) && !is_const(a->extent(), 1)) columns.push_back(a);
   for (Expr a : o.axes)
-    if (a != plan_.rows && !plan_.grid.count(a) && !is_const(a->extent(), 1) && !contains(columns, a))
-      refuse("output " + o.name + " has the axis " + a->name());
+    if (a != plan.rows && !plan.grid.count(a) && !is_const(a->extent(), 1)) inside.push_back(a);
+  if (columns.empty()) columns = inside;
+  for (Expr a : inside)
+    if (!contains(columns, a)) refuse("output " + o.name + " has the axis " + a->name());
+  return columns;
+}
+
+/// All of an index but its column is a multiple of n.
+bool rest_is_multiple(const Affine& index, Expr column, int64_t n) {
+  const auto whole = [&](Expr e) { return is_const(e) && int_const(e) % n == 0; };
+  return whole(index.rest) &&
+         std::all_of(index.coefficients.begin(), index.coefficients.end(),
+                     [&](const auto& c) { return c.first == column || whole(c.second); });
+}
+
+}  // namespace
+
+void FragmentText::store(const Store& o) {
+  const std::vector<Expr> columns = stored_columns(plan_, o);
   const Tensor& tensor = plan_.tensors.at(o.name);
   int64_t extent = 1;
   for (Expr a : columns) extent *= extent_of(a);
@@ -219,23 +239,13 @@ void FragmentText::store(const Store& o) {
   out_.close(";");
   // Two neighbours in one store where they are neighbours in memory.
   const auto last = affine(o.index.back());
-  const bool pairs = columns.size() == 1 && extent % 2 == 0 && tensor.aligned &&
-                     tensor.strides.back() == "1" && last && dtype_size(o.dtype) <= 4 &&
-                     is_float(compute_type(o.dtype)) &&
-                     is_const(last->coefficient(columns[0]), 1) &&
-                     std::all_of(last->coefficients.begin(), last->coefficients.end(),
-                                 [&](const auto& c) {
-                                   return c.first == columns[0] ||
-                                          (is_const(c.second) && int_const(c.second) % 2 == 0);
-                                 }) &&
-                     is_const(last->rest) && int_const(last->rest) % 2 == 0;
-  auto multiple = [&](int64_t n) {
-    return std::all_of(last->coefficients.begin(), last->coefficients.end(), [&](const auto& c) {
-      return c.first == columns[0] || (is_const(c.second) && int_const(c.second) % n == 0);
-    }) && int_const(last->rest) % n == 0;
-  };
+  const bool pairs =
+      columns.size() == 1 && extent % 2 == 0 && tensor.aligned && tensor.strides.back() == "1" &&
+      last && dtype_size(o.dtype) <= 4 && is_float(compute_type(o.dtype)) &&
+      is_const(last->coefficient(columns[0]), 1) && rest_is_multiple(*last, columns[0], 2);
   Block index(plan_, place);
-  if (pairs && dtype_size(o.dtype) == 2 && extent % 32 == 0 && multiple(8)) {
+  if (pairs && dtype_size(o.dtype) == 2 && extent % 32 == 0 &&
+      rest_is_multiple(*last, columns[0], 8)) {
     const std::string type = memory_text(o.dtype);
     out_.line("#pragma unroll");
     out_.open("for (int j = 0; j < " + std::to_string(2 * (extent / 32)) + "; ++j)");
@@ -258,7 +268,8 @@ void FragmentText::store(const Store& o) {
   const std::string at = index.address(tensor, o.index);
   index.print(out_);
   out_.line("if (row_ok[r] && v < " + std::to_string(extent) + ") " +
-            (pairs ? "write2(" + at + ", element(i), element(i + 1));" : "write(" + at + ", element(i));"));
+            (pairs ? "write2(" + at + ", element(i), element(i + 1));"
+                   : "write(" + at + ", element(i));"));
   out_.close();
   out_.close();
 }

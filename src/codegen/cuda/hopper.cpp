@@ -2,82 +2,14 @@
 
 #include <algorithm>
 
-#include "codegen/cuda/fragment_text.h"
-#include "codegen/cuda/hopper_plan.h"
-#include "codegen/cuda/hopper_stages.h"
+#include "codegen/cuda/hopper_text.h"
 #include "codegen/cuda/notes.h"
 #include "codegen/cuda/wgmma.h"
-#include "ir/rewrite.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
-namespace {
 
 using namespace ir;
-
-std::string str(int64_t n) { return std::to_string(n); }
-
-class Hopper {
- public:
-  Hopper(const tile::Kernel& kernel, int64_t shared_limit)
-      : plan_(kernel),
-        copies_(plan_, shared_limit),
-        text_(plan_, out_),
-        pass_(plan_.kernel.passes.at(0)),
-        stages_(independent_parts(pass_)) {
-    if (plan_.kernel.passes.size() != 1) refuse("several passes");
-    for (const tile::Pass& stage : stages_)
-      if (stage.contractions.empty() || products(stage).empty())
-        refuse("a part of it has no scores or no values that are products");
-    if (plan_.warps % 4) refuse("a warpgroup has four warps");
-    const std::string late = text_.not_deferred(pass_);
-    if (!late.empty()) refuse(late);
-    if (pass_.contractions.empty()) refuse("no scores are products");
-    frozen_ = !pass_.certificate && text_.not_frozen(pass_).empty();
-    bool grows = false;
-    for (Expr e : symbols_of(pass_.live.hi)) grows |= e->name() == plan_.rows->name() + ".hi";
-    skips_ = grows && groups() > 2;
-  }
-  Source run();
-
- private:
-  int groups() const { return plan_.warps / 4; }
-  int threads() const { return 128 * (groups() + 1); }
-  const Operand& a_of(const tile::Contraction& c) const { return plan_.operand(c.a); }
-  const Operand& b_of(const tile::Contraction& c) const { return plan_.operand(c.b); }
-  void print_barriers();
-  void print_tiles();  // first_tile, end_tile of the unit
-  void print_producer();
-  void print_scheduler();
-  void print_load(const Operand& o, const std::string& to, const std::string& bar, const std::string& row);
-  void print_consumer();
-  void print_issue_scores(size_t stage);
-  void print_issue_values(size_t stage);
-  void print_softmax(size_t stage);
-  void print_first_tile();
-  void print_step(bool turns);
-  void print_own_tiles();
-  void print_drain(bool turns);
-  void pack(const tile::Pass& stage);
-  static std::vector<std::string> weights(const tile::Pass& stage);
-  static std::vector<const tile::State*> products(const tile::Pass& stage) {
-    std::vector<const tile::State*> out;
-    for (const tile::State& s : stage.states)
-      if (s.contraction) out.push_back(&s);
-    return out;
-  }
-  bool redoes() const { return frozen_ || pass_.certificate; }
-
-  Plan plan_;
-  HopperPlan copies_;
-  Writer out_;
-  FragmentText text_;
-  const tile::Pass& pass_;
-  /// Parts that share nothing but operands: the scores of one run under the values of the other.
-  const std::vector<tile::Pass> stages_;
-  bool frozen_ = false;  // references stay where the first tile put them
-  bool skips_ = false;   // warpgroups leave out tiles past their own rows
-};
 
 std::vector<std::string> Hopper::weights(const tile::Pass& stage) {
   std::vector<std::string> out;
@@ -87,149 +19,14 @@ std::vector<std::string> Hopper::weights(const tile::Pass& stage) {
   return out;
 }
 
-void Hopper::print_barriers() {
-  const int stages = plan_.stages, arrivals = 4 * groups();
-  out_.line("const u32 bars = shared + " + str(copies_.bars) + ";");
-  out_.line("const u32 q_full = bars, q_empty = bars + 16, work_full = bars + 32, work_empty = bars + 48, claim = bars + 64;");
-  out_.line("const u32 k_full = bars + 72, k_empty = k_full + " + str(8 * stages) + ", v_full = k_empty + " +
-            str(8 * stages) + ", v_empty = v_full + " + str(8 * stages) + ";");
-  out_.line("volatile int* const slots = (volatile int*)(smem + " + str(copies_.slots) +
-            ");  // [2]{unit, tracked, overflow, -}");
-  out_.open("if (threadIdx.x == 0)");
-  out_.open("for (int i = 0; i < 2; ++i)");
-  out_.line("mbar_init(q_full + 8 * i, 1);");
-  out_.line("mbar_init(q_empty + 8 * i, " + str(arrivals) + ");");
-  out_.line("mbar_init(work_full + 8 * i, 1);");
-  out_.line("mbar_init(work_empty + 8 * i, " + str(arrivals + 1) + ");  // and the thread that loads");
-  out_.line("slots[4 * i + 2] = 0;");
-  out_.close();
-  out_.open("for (int i = 0; i < " + str(stages) + "; ++i)");
-  out_.line("mbar_init(k_full + 8 * i, 1);");
-  out_.line("mbar_init(v_full + 8 * i, 1);");
-  out_.line("mbar_init(k_empty + 8 * i, " + str(arrivals) + ");");
-  out_.line("mbar_init(v_empty + 8 * i, " + str(arrivals) + ");");
-  out_.close();
-  out_.line("mbar_init(claim, 1);");
-  out_.line("mbar_init_fence();");
-  out_.close();
-  out_.line("__syncthreads();");
-}
-
-/// A unit without a live tile gets one that is masked throughout.
-void Hopper::print_tiles() {
-  const std::string n = str(plan_.n);
-  text_.print_range(pass_);
-  const std::string all = pass_.certificate ? "work.tracked ? " : "";
-  out_.line("const int first_tile = min_(" + (all.empty() ? "live_lo" : all + "0 : live_lo") +
-            ", max_(cols_end - 1, 0)) / " + n + ";");
-  out_.line("const int last_tile = max_((max_(" + (all.empty() ? "live_hi" : all + "cols_end : live_hi") +
-            ", 1) - 1) / " + n + ", first_tile);");
-}
-
-void Hopper::print_load(const Operand& o, const std::string& to, const std::string& bar,
-                        const std::string& row) {
-  const HopperPlan::Copy& c = copies_.of(o);
-  Place place = text_.uniform_place();
-  place.axes[o.row] = row;
-  for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
-    place.axes[o.columns[0]] = str(64 * chunk);
-    Block block(plan_, place);
-    std::vector<std::string> at;
-    for (int d : c.dims) at.push_back("(int)(" + block.value(o.body->args[static_cast<size_t>(d)]) + ")");
-    block.print(out_);
-    out_.line("tma_load_" + str(static_cast<int64_t>(c.dims.size())) + "d(" + to + " + " +
-              str(chunk * c.rows * 128) + ", &p.maps[" + str(c.map) + "], " + bar + ", " + join(at, ", ") +
-              ");");
-  }
-}
-
-void Hopper::print_producer() {
-  out_.open("if (warp == 0 && lane == 0)");
-  out_.line("Ring k{0, 1}, v{0, 1};  // parity 1: an empty ring does not block");
-  out_.open("for (u32 it = 0;; ++it)");
-  out_.line("const Work work = take_work(it);");
-  out_.line("if (work.unit < 0) break;");
-  out_.line("const i64 unit = work.unit;");
-  text_.print_unit("0");
-  print_tiles();
-  auto loader = [&](const char* ring, const std::vector<const Operand*>& operands, int64_t bytes) {
-    const std::string r = ring;
-    out_.open("const auto load_" + r + " = [&](const int tile)");
-    out_.line("mbar_wait(" + r + "_empty + 8 * " + r + ".stage, " + r + ".parity);");
-    out_.line("const u32 bar = " + r + "_full + 8 * " + r + ".stage;");
-    out_.line("mbar_arrive_expect(bar, " + str(bytes) + ");");
-    for (const Operand* o : operands)
-      print_load(*o, "shared + " + str(copies_.of(*o).offset) + " + " + r + ".stage * " +
-                         str(copies_.of(*o).bytes), "bar", "tile * " + str(plan_.n));
-    out_.line(r + ".next();");
-    out_.close(";");
-  };
-  loader("k", copies_.scores, copies_.score_bytes);
-  loader("v", copies_.values, copies_.value_bytes);
-  out_.line("load_k(last_tile);");
-  out_.open("for (int tile = last_tile; tile >= first_tile; --tile)");
-  out_.line("if (tile == min_(last_tile, first_tile + 2)) mbar_arrive(claim);");
-  out_.line("if (tile > first_tile) load_k(tile - 1);");
-  out_.line("load_v(tile);");
-  out_.close();
-  out_.close();
-  out_.close();
-}
-
-// Claims a unit, posts it, loads its row operands; a unit that overflowed is posted once more.
-void Hopper::print_scheduler() {
-  out_.open("if (warp == 1 && lane == 0)");
-  out_.line("Work last{-1, 0}, before{-1, 0};  // posted one and two turns ago");
-  out_.line("bool all_claimed = false;");
-  out_.line("const int units = unit_count();");
-  const std::string redo = redoes() ? "w.unit >= 0 && !w.tracked && slots[4 * b + 2]" : "false";
-  out_.line("const auto overflowed = [&](const Work& w, u32 b) { (void)w, (void)b; return " + redo + "; };");
-  out_.open("for (u32 it = 0;; ++it)");
-  out_.line("const u32 b = it & 1, parity = (it >> 1) & 1;");
-  out_.line("mbar_wait(q_empty + 8 * b, parity ^ 1);  // consumers are through with the unit before the last");
-  out_.line("if (it > 0) mbar_wait(claim, (it - 1) & 1);  // claim late, else the last units are dealt unevenly");
-  out_.line("Work work{-1, 0};");
-  out_.open("if (overflowed(before, b))");
-  out_.line("work = before, work.tracked = 1;");
-  out_.close();
-  out_.open("else if (!all_claimed)");
-  out_.line("const int next = it == 0 ? (int)blockIdx.x : atomicAdd(counter, 1) + (int)gridDim.x;");
-  out_.line("if (next < units) work.unit = next;");
-  out_.line("else all_claimed = true;");
-  out_.close();
-  if (redoes()) {
-    out_.open("if (work.unit < 0 && last.unit >= 0 && !last.tracked)");
-    out_.line("mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the end, unless the last one overflows");
-    out_.line("if (overflowed(last, b ^ 1)) work = last, work.tracked = 1, last.unit = -1;");
-    out_.close();
-  }
-  out_.line("before = last, last = work;");
-  out_.line("mbar_wait(work_empty + 8 * b, parity ^ 1);");
-  out_.line("slots[4 * b] = work.unit, slots[4 * b + 1] = work.tracked, slots[4 * b + 2] = 0;");
-  out_.line("mbar_arrive(work_full + 8 * b);");
-  out_.line("if (work.unit < 0) break;");
-  out_.line("const i64 unit = work.unit;");
-  text_.print_unit("0");
-  if (copies_.row_buffers == 1)
-    out_.line("if (it > 0) mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the only buffer");
-  out_.line("mbar_arrive_expect(q_full + 8 * b, " + str(copies_.row_bytes) + ");");
-  for (const Operand* o : copies_.row_operands)
-    print_load(*o, "shared + " + str(copies_.of(*o).offset) +
-                       (copies_.row_buffers > 1 ? " + b * " + str(copies_.of(*o).bytes) : ""),
-               "q_full + 8 * b", "row_lo");
-  out_.close();
-  out_.line("__threadfence();  // the last CTA zeroes the counters for the next launch");
-  out_.line("if (atomicAdd(counter + 1, 1) == (int)gridDim.x - 1) counter[0] = 0, counter[1] = 0;");
-  out_.close();
-}
-
 void Hopper::print_issue_scores(size_t stage) {
   out_.open("const auto issue_scores_" + str(int64_t(stage)) + " = [&](const u32 qb)");
   out_.line("(void)qb;");
   out_.line("wgmma_fence();");
   for (const tile::Contraction& c : stages_[stage].contractions) {
     const Operand &a = a_of(c), &b = b_of(c);
-    const std::string buffer = copies_.row_buffers > 1 ? " + qb * " + str(copies_.of(a).bytes >> 4) : "";
+    const std::string buffer =
+        copies_.row_buffers > 1 ? " + qb * " + str(copies_.of(a).bytes >> 4) : "";
     out_.line("scores_hopper<" + std::string(math_text(a.math)) + ", " + str(plan_.n) + ", " +
               str(a.padded) + ", " + str(copies_.of(a).rows) + ">(" + plan_.value(c.value).id +
               ", desc_" + a.id + buffer + ", desc_" + b.id + " + k.stage * " +
@@ -293,7 +90,8 @@ void Hopper::pack(const tile::Pass& stage) {
       if (s->contraction->a == w) math = plan_.operand(s->contraction->b).math;
     out_.line("#pragma unroll");
     out_.line("for (int i = 0; i < " + str(plan_.n / 4) + "; ++i) " + id + "_packed[i] = pack<" +
-              std::string(math_text(math)) + ">(" + id + "_out[2 * i], " + id + "_out[2 * i + 1]);");
+              std::string(math_text(math)) + ">(" + id + "_out[2 * i], " + id +
+              "_out[2 * i + 1]);");
   }
 }
 
@@ -306,7 +104,9 @@ void Hopper::print_own_tiles() {
   Place place = text_.uniform_place();
   place.values[plan_.rows->name() + ".lo"] = "own_lo";
   place.values[plan_.rows->name() + ".hi"] = "own_hi";
-  out_.line("const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + 1);");
+  out_.line(
+      "const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + "
+      "1);");
   Block block(plan_, place);
   const std::string hi = block.value(pass_.live.hi);
   block.print(out_);
@@ -360,14 +160,17 @@ void Hopper::print_step(bool turns) {
   out_.close(";");
 }
 
-void Hopper::print_consumer() {
+/// What a warpgroup that computes has for all units: descriptors, fragments, how tiles are taken.
+void Hopper::print_consumer_state() {
   out_.line("const int group = warpgroup - 1;");
-  out_.line("const int turn = 2 + group, next_turn = 2 + (group == " + str(groups() - 1) + " ? 0 : group + 1);");
+  out_.line("const int turn = 2 + group, next_turn = 2 + (group == " + str(groups() - 1) +
+            " ? 0 : group + 1);");
   out_.line("(void)turn, (void)next_turn;");
   out_.line("const bool elected = lane == 0;");
   for (const Operand& o : plan_.operands) {
     const HopperPlan::Copy& c = copies_.of(o);
-    const bool n_major = std::find(copies_.values.begin(), copies_.values.end(), &o) != copies_.values.end();
+    const bool n_major =
+        std::find(copies_.values.begin(), copies_.values.end(), &o) != copies_.values.end();
     out_.line("const u64 desc_" + o.id + " = smem_desc(shared + " + str(c.offset) +
               (plan_.is_loop_operand(o) ? "" : " + group * 8192") + ", " +
               (n_major ? str(c.rows * 128) : "16") + ", 1024, 128);");
@@ -382,10 +185,15 @@ void Hopper::print_consumer() {
     out_.line("float " + id + "_out[" + str(plan_.n / 2) + "];");
   }
   for (const tile::State* s : products(pass_))
-    out_.line("float " + plan_.value(s->name).id + "[" + str(plan_.value(s->name).padded / 2) + "];");
+    out_.line("float " + plan_.value(s->name).id + "[" + str(plan_.value(s->name).padded / 2) +
+              "];");
   for (size_t k = 0; k < stages_.size(); ++k) print_issue_scores(k), print_issue_values(k);
-  out_.line("const auto release_k = [&]() { if (elected) mbar_arrive(k_empty + 8 * k.stage); k.next(); };");
-  out_.line("const auto release_v = [&]() { if (elected) mbar_arrive(v_empty + 8 * v.stage); v.next(); };");
+  out_.line(
+      "const auto release_k = [&]() { if (elected) mbar_arrive(k_empty + 8 * k.stage); k.next(); "
+      "};");
+  out_.line(
+      "const auto release_v = [&]() { if (elected) mbar_arrive(v_empty + 8 * v.stage); v.next(); "
+      "};");
   // Tiles past the rows of this warpgroup are handed back unread.
   out_.open("const auto skipped = [&](const Work& work)");
   if (skips_) {
@@ -406,6 +214,10 @@ void Hopper::print_consumer() {
   out_.close();
   out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
   out_.close(";");
+}
+
+void Hopper::print_consumer() {
+  print_consumer_state();
   const bool turns = groups() == 2;
   const bool single = stages_.size() == 1;
   out_.line("Work work = take_work(it);");
@@ -431,8 +243,8 @@ void Hopper::print_consumer() {
   out_.line("const float share = 1.f;");
   out_.line("(void)share, (void)qb;");
   out_.open("const auto is_full = [&](const int tile)");
-  out_.line("return tile * " + str(plan_.n) + " >= full_lo && tile * " + str(plan_.n) + " + " + str(plan_.n) +
-            " <= full_hi" + (frozen_ ? " && !work.tracked" : "") + ";");
+  out_.line("return tile * " + str(plan_.n) + " >= full_lo && tile * " + str(plan_.n) + " + " +
+            str(plan_.n) + " <= full_hi" + (frozen_ ? " && !work.tracked" : "") + ";");
   out_.close(";");
   for (size_t k = 0; k < stages_.size(); ++k) print_softmax(k);
   text_.print_prefetch(stages_[0], "own_last");
@@ -487,7 +299,9 @@ void Hopper::print_drain(bool turns) {
   out_.line("wgmma_fence();");
   if (!certified) out_.line(last);
   if (!turns) wait_next();
-  out_.line("issue_scores_0(qn);  // on stale operands at the end: a branch would serialise every product");
+  out_.line(
+      "issue_scores_0(qn);  // on stale operands at the end: a branch would serialise every "
+      "product");
   if (turns) out_.line("named_arrive(next_turn, 256);");
   if (!certified) {
     out_.line("wgmma_wait<1>();");
@@ -497,6 +311,35 @@ void Hopper::print_drain(bool turns) {
   text_.print_epilogue();
   out_.line("wgmma_wait<0>();");
   if (single) out_.line("if (more) release_k();");
+}
+
+/// What stands before the kernel.
+void Hopper::print_types(int64_t words) {
+  out_.line("// " + plan_.kernel.name + ": " + str(groups()) + " warpgroups of 64 rows, loop by " +
+            str(plan_.n) + (frozen_ ? ", references frozen" : ""));
+  out_.line("#include \"warpgroup.cuh\"");
+  out_.line();
+  for (const auto& [n, math] : copies_.shapes) {
+    std::string type = math_text(math);
+    for (char& c : type) c = static_cast<char>(std::tolower(c));
+    out_.append(wgmma_text(static_cast<int>(n), type));
+  }
+  out_.line();
+  out_.line("struct Params {");
+  out_.line("  TensorMap maps[" + str(static_cast<int64_t>(copies_.maps.size())) + "];");
+  out_.line("  u64 words[" + str(words) + "];");
+  out_.line("};");
+  out_.line();
+  out_.line("struct Work {");
+  out_.line("  int unit, tracked;  // negative: no more. tracked: references follow in every tile");
+  out_.line("};");
+  out_.line();
+  out_.line("struct Ring {  // the buffer at hand and the parity of its phase");
+  out_.line("  u32 stage, parity;");
+  out_.line("  MEMBER void next() { if (++stage == " + str(plan_.stages) +
+            ") stage = 0, parity ^= 1; }");
+  out_.line("};");
+  out_.line();
 }
 
 Source Hopper::run() {
@@ -510,35 +353,14 @@ Source Hopper::run() {
   source.maps = copies_.maps;
   size_t words = plan_.tensors.size() + plan_.kernel.symbols.size();
   for (const auto& [name, t] : plan_.tensors) words += t.shape.size();
-  out_.line("// " + plan_.kernel.name + ": " + str(groups()) + " warpgroups of 64 rows, loop by " +
-            str(plan_.n) + (frozen_ ? ", references frozen" : ""));
-  out_.line("#include \"warpgroup.cuh\"");
-  out_.line();
-  for (const auto& [n, math] : copies_.shapes) {
-    std::string type = math_text(math);
-    for (char& c : type) c = static_cast<char>(std::tolower(c));
-    out_.append(wgmma_text(static_cast<int>(n), type));
-  }
-  out_.line();
-  out_.line("struct Params {");
-  out_.line("  TensorMap maps[" + str(static_cast<int64_t>(copies_.maps.size())) + "];");
-  out_.line("  u64 words[" + str(static_cast<int64_t>(words) + 1) + "];");
-  out_.line("};");
-  out_.line();
-  out_.line("struct Work {");
-  out_.line("  int unit, tracked;  // negative: no more. tracked: references follow in every tile");
-  out_.line("};");
-  out_.line();
-  out_.line("struct Ring {  // the buffer at hand and the parity of its phase");
-  out_.line("  u32 stage, parity;");
-  out_.line("  MEMBER void next() { if (++stage == " + str(plan_.stages) + ") stage = 0, parity ^= 1; }");
-  out_.line("};");
-  out_.line();
-  out_.open("extern \"C\" __global__ void __launch_bounds__(" + str(threads()) + ", 1) " + source.entry +
-            "(const __grid_constant__ Params p)");
+  print_types(static_cast<int64_t>(words) + 1);
+  out_.open("extern \"C\" __global__ void __launch_bounds__(" + str(threads()) + ", 1) " +
+            source.entry + "(const __grid_constant__ Params p)");
   out_.line("SHARED_MEMORY(smem);");
   out_.line("const u32 shared = smem_addr(smem);");
-  out_.line("const int lane = lane_id(), warp = warp_uniform((int)(threadIdx.x / 32)), warpgroup = warp_uniform((int)(threadIdx.x / 128)), g = lane >> 2, t = lane & 3;");
+  out_.line(
+      "const int lane = lane_id(), warp = warp_uniform((int)(threadIdx.x / 32)), warpgroup = "
+      "warp_uniform((int)(threadIdx.x / 128)), g = lane >> 2, t = lane & 3;");
   text_.print_arguments();
   out_.line("int* const counter = (int*)p.words[" + str(static_cast<int64_t>(words)) + "];");
   print_barriers();
@@ -557,28 +379,30 @@ Source Hopper::run() {
   out_.close(";");
   out_.open("if (warpgroup == 0)");
   // Registers change hands within what the CTA was started with: more than that waits for ever.
-  const int producer = groups() == 1 ? 56 : groups() == 2 ? 40 : 32;
-  const int consumer = groups() == 1 ? 248 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
-  FLASHLIGHT_CHECK(128 * (producer + groups() * consumer) <= threads() * (65536 / threads() / 8 * 8),
+  const int producer = groups() == 1 ? 255 : groups() == 2 ? 40 : 32;
+  const int consumer = groups() == 1 ? 255 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
+  FLASHLIGHT_CHECK(groups() == 1 || 128 * (producer + groups() * consumer) <=
+                                        threads() * (65536 / threads() / 8 * 8),
                    "warpgroups ask for more registers than there are");
-  source.notes = notes_of(text_, pass_, true, "elementwise work runs under the values of the tile before");
+  source.notes =
+      notes_of(text_, pass_, true, "elementwise work runs under the values of the tile before");
   source.notes.insert(source.notes.begin(),
                       "roles: a warpgroup that claims work and loads by TMA (" + str(producer) +
-                          " registers a thread), " + str(groups()) + " that compute 64 rows each (" +
-                          str(consumer) + "); one persistent CTA per multiprocessor");
-  out_.line("regs_shrink<" + str(producer) + ">();");
+                          " registers a thread), " + str(groups()) +
+                          " that compute 64 rows each (" + str(consumer) +
+                          "); one persistent CTA per multiprocessor");
+  const bool exchange = groups() > 1;  // one group's share is all that a thread can have
+  if (exchange) out_.line("regs_shrink<" + str(producer) + ">();");
   print_producer();
   print_scheduler();
   out_.otherwise();
-  out_.line("regs_grow<" + str(consumer) + ">();");
+  if (exchange) out_.line("regs_grow<" + str(consumer) + ">();");
   print_consumer();
   out_.close();
   out_.close();
   source.text = out_.text();
   return source;
 }
-
-}  // namespace
 
 Source emit_hopper(const tile::Kernel& kernel, int64_t shared_limit) {
   return Hopper(kernel, shared_limit).run();

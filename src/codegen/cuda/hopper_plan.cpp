@@ -20,7 +20,8 @@ void HopperPlan::copy(const Plan& plan, const Operand& o) {
     const Expr at = o.body->args[static_cast<size_t>(d)];
     const auto parts = affine(at);
     const bool row = uses(at, o.row);
-    if (row && (!parts || !is_const(parts->coefficient(o.row), 1) || has_row || !loads_of(at).empty()))
+    if (row &&
+        (!parts || !is_const(parts->coefficient(o.row), 1) || has_row || !loads_of(at).empty()))
       refuse("rows of " + o.id + " do not follow one another");
     if (!row && d < rank - 1 && tensor.strides[static_cast<size_t>(d)] == "0") continue;
     has_row |= row;
@@ -30,8 +31,8 @@ void HopperPlan::copy(const Plan& plan, const Operand& o) {
   // Columns past the end must be zeros where products read them.
   const Expr last = tensor.shape.back();
   const auto offset = affine(o.body->args.back());
-  const bool to_the_end = is_const(last) && offset && is_const(offset->rest, 0) &&
-                          int_const(last) == o.extent;
+  const bool to_the_end =
+      is_const(last) && offset && is_const(offset->rest, 0) && int_const(last) == o.extent;
   if (o.padded != o.extent && !to_the_end) refuse("columns of " + o.id + " end in others");
   c.rows = plan.is_loop_operand(o) ? plan.n : 16 * plan.warps;
   c.chunks = (o.padded + 63) / 64;

@@ -13,10 +13,10 @@ class HopperPlan {
   HopperPlan(const Plan& plan, int64_t shared_limit);
 
   struct Copy {
-    int map = 0;             // index of its tensor map
-    std::vector<int> dims;   // of the tensor, from the innermost of the map
+    int map = 0;                              // index of its tensor map
+    std::vector<int> dims;                    // of the tensor, from the innermost of the map
     int64_t rows = 0, chunks = 0, bytes = 0;  // of one buffer
-    int64_t offset = 0;      // of the first buffer
+    int64_t offset = 0;                       // of the first buffer
   };
 
   const Copy& of(const Operand& o) const { return copies_.at(&o); }

@@ -10,11 +10,11 @@ struct Location {
   int64_t pitch;
 };
 
-/// Loads `count` rows from row `first` (texts: an int) to `to` by `threads` threads of which this is
-/// number `thread`. Rows and columns out of range become zeros. Asynchronous where rows are copied:
-/// cp.async, not committed.
+/// Loads `count` rows from row `first` (texts: an int) to `to` by `threads` threads of which this
+/// is number `thread`. Rows and columns out of range become zeros. Asynchronous where rows are
+/// copied: cp.async, not committed.
 void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& place,
-                const std::string& first, const std::string& end, int64_t count,
-                const Location& to, const std::string& thread, int threads);
+                const std::string& first, const std::string& end, int64_t count, const Location& to,
+                const std::string& thread, int threads);
 
 }  // namespace flashlight::codegen::cuda

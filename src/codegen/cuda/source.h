@@ -5,8 +5,8 @@
 //   TensorMap maps[n];        // 128 bytes each, 64-byte aligned: CUtensorMap, one per `maps`
 //   unsigned long long words[m];
 // words: data pointers (inputs, then outputs); strides of each of them, per dimension, in elements;
-// values of the kernel's symbols in their order; if it has a counter, a pointer to two ints that are
-// 0 between launches (the kernel sets them back) and belong to one launch at a time.
+// values of the kernel's symbols in their order; if it has a counter, a pointer to two ints that
+// are 0 between launches (the kernel sets them back) and belong to one launch at a time.
 #pragma once
 #include <string>
 #include <vector>

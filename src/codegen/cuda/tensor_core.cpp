@@ -120,10 +120,11 @@ void TensorCore::print_scores(const tile::Pass& pass) {
     const std::string id = plan_.value(c.value).id;
     out_.line("float " + id + "[" + std::to_string(plan_.n / 2) + "];");
     const bool product = is_product(c);
-    out_.line((product ? "Scores<" + std::string(math_text(a.math)) : "Combined<" + id + "_combine") +
-              ", " + std::to_string(plan_.n) + ", " + std::to_string(product ? a.padded : a.extent) +
-              ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " + base(a, "") + " + warp * " +
-              std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
+    out_.line(
+        (product ? "Scores<" + std::string(math_text(a.math)) : "Combined<" + id + "_combine") +
+        ", " + std::to_string(plan_.n) + ", " + std::to_string(product ? a.padded : a.extent) +
+        ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " + base(a, "") + " + warp * " +
+        std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
   }
 }
 
@@ -199,13 +200,12 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   const std::string lo = certified ? again + " ? 0 : live_lo" : "live_lo",
                     hi = certified ? again + " ? cols_end : live_hi" : "live_hi";
   out_.line("const int from = " + lo + ", to = " + hi + ";");
-  out_.line("const int first_tile = from / " + n + ", end_tile = to > from ? (to + " + n + " - 1) / " + n +
-            " : first_tile;");
+  out_.line("const int first_tile = from / " + n + ", end_tile = to > from ? (to + " + n +
+            " - 1) / " + n + " : first_tile;");
   const auto operands = loop_operands(pass);
   out_.open("const auto load = [&](const int tile, const int stage)");
   out_.line("(void)stage;");
-  for (const Operand* o : operands)
-    load(*o, "tile * " + n, "cols_end", "stage");
+  for (const Operand* o : operands) load(*o, "tile * " + n, "cols_end", "stage");
   out_.line("cp_async_commit();");
   out_.close(";");
   const bool ring = plan_.stages > 1;
@@ -254,8 +254,8 @@ Source TensorCore::run() {
   source.threads = threads();
   source.shared_bytes = static_cast<int>(shared_);
   source.units = text_.units();
-  out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(16 * plan_.warps) + ", loop by " +
-            std::to_string(plan_.n));
+  out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(16 * plan_.warps) +
+            ", loop by " + std::to_string(plan_.n));
   out_.line("#include \"fragment.cuh\"");
   for (const tile::Pass& p : plan_.kernel.passes)
     for (const tile::Contraction& c : p.contractions)
@@ -268,22 +268,23 @@ Source TensorCore::run() {
   out_.line("u64 words[" + std::to_string(words) + "];");
   out_.close(";");
   out_.line();
-  out_.open("extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads()) + ", 1) " +
-            source.entry + "(const __grid_constant__ Params p)");
+  out_.open("extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads()) +
+            ", 1) " + source.entry + "(const __grid_constant__ Params p)");
   out_.line("SHARED_MEMORY(smem);");
   out_.line("const u32 shared = smem_addr(smem);");
-  const std::string warp = "warp_uniform((int)(threadIdx.x / 32))", warps = std::to_string(plan_.warps);
+  const std::string warp = "warp_uniform((int)(threadIdx.x / 32))",
+                    warps = std::to_string(plan_.warps);
   out_.line("const int lane = lane_id(), g = lane >> 2, t = lane & 3;");
   if (plan_.across)
-    out_.line("const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " + warps + ";");
+    out_.line("const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " + warps +
+              ";");
   else
     out_.line("const int warp = " + warp + ";");
   text_.print_arguments();
   out_.line("const i64 unit = blockIdx.x;");
   text_.print_unit("16 * warp + g");
   for (const Operand& o : plan_.operands)
-    if (!plan_.is_loop_operand(o))
-      load(o, "row_lo", "rows_end", "");
+    if (!plan_.is_loop_operand(o)) load(o, "row_lo", "rows_end", "");
   out_.line("cp_async_commit();");
   text_.print_prologue();
   for (size_t k = 0; k < plan_.kernel.passes.size(); ++k) print_pass(plan_.kernel.passes[k], k);
@@ -291,9 +292,10 @@ Source TensorCore::run() {
   text_.print_epilogue();
   out_.close();
   source.notes = notes_of(text_, plan_.kernel.passes.at(0), false, "");
-  source.notes.insert(source.notes.begin(), "roles: " + std::to_string(plan_.warps) +
-                                                " warps of 16 rows each, which load by cp.async and "
-                                                "compute; one CTA per unit of work");
+  source.notes.insert(source.notes.begin(),
+                      "roles: " + std::to_string(plan_.warps) +
+                          " warps of 16 rows each, which load by cp.async and "
+                          "compute; one CTA per unit of work");
   source.text = out_.text();
   return source;
 }

@@ -11,16 +11,26 @@ using namespace ir;
 
 const char* memory_text(DType type) {
   switch (type) {
-    case DType::Bool: return "bool";
-    case DType::U8: return "u8";
-    case DType::I8: return "signed char";
-    case DType::I16: return "short";
-    case DType::I32: return "int";
-    case DType::I64: return "i64";
-    case DType::F16: return "F16";
-    case DType::BF16: return "Bf16";
-    case DType::F32: return "float";
-    default: return "double";
+    case DType::Bool:
+      return "bool";
+    case DType::U8:
+      return "u8";
+    case DType::I8:
+      return "signed char";
+    case DType::I16:
+      return "short";
+    case DType::I32:
+      return "int";
+    case DType::I64:
+      return "i64";
+    case DType::F16:
+      return "F16";
+    case DType::BF16:
+      return "Bf16";
+    case DType::F32:
+      return "float";
+    default:
+      return "double";
   }
 }
 
@@ -32,7 +42,8 @@ std::string constant_text(Expr e) {
   if (e->type == Type::Bool) return int_const(e) ? "true" : "false";
   if (e->type == Type::Int) {
     const int64_t v = int_const(e);
-    if (v > INT32_MIN && v <= INT32_MAX) return v < 0 ? "(" + std::to_string(v) + ")" : std::to_string(v);
+    if (v > INT32_MIN && v <= INT32_MAX)
+      return v < 0 ? "(" + std::to_string(v) + ")" : std::to_string(v);
     if (v == INT64_MIN) return "(-9223372036854775807ll - 1)";
     return "(" + std::to_string(v) + "ll)";
   }
@@ -50,23 +61,35 @@ std::string identity_text(Reduce op, Type type) {
 
 std::string fold_text(Reduce op, const std::string& a, const std::string& b) {
   switch (op) {
-    case Reduce::Sum: return a + " + " + b;
-    case Reduce::Prod: return a + " * " + b;
-    case Reduce::Max: return "max_(" + a + ", " + b + ")";
-    case Reduce::Min: return "min_(" + a + ", " + b + ")";
-    case Reduce::Any: return a + " | " + b;
-    default: return a + " & " + b;
+    case Reduce::Sum:
+      return a + " + " + b;
+    case Reduce::Prod:
+      return a + " * " + b;
+    case Reduce::Max:
+      return "max_(" + a + ", " + b + ")";
+    case Reduce::Min:
+      return "min_(" + a + ", " + b + ")";
+    case Reduce::Any:
+      return a + " | " + b;
+    default:
+      return a + " & " + b;
   }
 }
 
 const char* quad_text(Reduce op) {
   switch (op) {
-    case Reduce::Sum: return "quad_sum";
-    case Reduce::Prod: return "quad_prod";
-    case Reduce::Max: return "quad_max";
-    case Reduce::Min: return "quad_min";
-    case Reduce::Any: return "quad_any";
-    default: return "quad_all";
+    case Reduce::Sum:
+      return "quad_sum";
+    case Reduce::Prod:
+      return "quad_prod";
+    case Reduce::Max:
+      return "quad_max";
+    case Reduce::Min:
+      return "quad_min";
+    case Reduce::Any:
+      return "quad_any";
+    default:
+      return "quad_all";
   }
 }
 
@@ -90,19 +113,22 @@ std::string Block::value(Expr e) {
 
 std::string Block::compute(Expr e) {
   switch (e->op) {
-    case Op::Const: return constant_text(e);
+    case Op::Const:
+      return constant_text(e);
     case Op::Axis: {
       const auto it = place_.axes.find(e);
       FLASHLIGHT_CHECK(it != place_.axes.end(), "axis " + e->name() + " is not bound here");
       return it->second;
     }
     case Op::Symbol: {
-      if (const auto it = place_.values.find(e->name()); it != place_.values.end()) return it->second;
+      if (const auto it = place_.values.find(e->name()); it != place_.values.end())
+        return it->second;
       const auto size = plan_.sizes.find(e->name());
       FLASHLIGHT_CHECK(size != plan_.sizes.end(), "unknown symbol " + e->name());
       return size->second;
     }
-    case Op::Load: return load(e);
+    case Op::Load:
+      return load(e);
     case Op::Where: {
       const std::string c = value(e->args[0]);
       conditional_++;
@@ -110,7 +136,8 @@ std::string Block::compute(Expr e) {
       conditional_--;
       return "(" + c + " ? " + a + " : " + b + ")";
     }
-    default: break;
+    default:
+      break;
   }
   std::vector<std::string> args;
   for (Expr a : e->args) args.push_back(value(a));
@@ -137,59 +164,84 @@ std::string Block::address(const Tensor& tensor, const std::vector<Expr>& index)
   return text;
 }
 
+namespace {
+
+/// What functions are called for data that is precise, and for other data. Null: no function.
+const char* function_of(Op op, bool precise) {
+  static const std::map<Op, std::pair<const char*, const char*>> names = {
+      {Op::Abs, {"abs_", "abs_"}},
+      {Op::Exp, {"expf", "exp_fast"}},
+      {Op::Exp2, {"exp2f", "exp2_fast"}},
+      {Op::Log, {"logf", "log_fast"}},
+      {Op::Log2, {"log2f", "log2_fast"}},
+      {Op::Tanh, {"tanhf", "tanh_fast"}},
+      {Op::Sigmoid, {"sigmoid_precise", "sigmoid_fast"}},
+      {Op::Expm1, {"expm1f", "expm1f"}},
+      {Op::Log1p, {"log1pf", "log1pf"}},
+      {Op::Sqrt, {"sqrtf", "sqrtf"}},
+      {Op::Sin, {"sinf", "sinf"}},
+      {Op::Cos, {"cosf", "cosf"}},
+      {Op::Erf, {"erff", "erff"}},
+      {Op::FloorDiv, {"floor_div", "floor_div"}},
+      {Op::Mod, {"mod_", "mod_"}},
+      {Op::Pow, {"powf", "powf"}},
+      {Op::Max, {"max_", "max_"}},
+      {Op::Min, {"min_", "min_"}}};
+  const auto it = names.find(op);
+  return it == names.end() ? nullptr : precise ? it->second.first : it->second.second;
+}
+
+/// Functions of real values alone, and what they are of an integer: itself, or never.
+const char* real_function(Op op) {
+  static const std::map<Op, const char*> names = {{Op::Floor, "floorf"}, {Op::Ceil, "ceilf"},
+                                                  {Op::Round, "rintf"},  {Op::Trunc, "truncf"},
+                                                  {Op::IsNan, "isnan_"}, {Op::IsInf, "isinf_"}};
+  const auto it = names.find(op);
+  return it == names.end() ? nullptr : it->second;
+}
+
+const char* sign_between(Op op) {
+  static const std::map<Op, const char*> signs = {{Op::Add, "+"}, {Op::Sub, "-"}, {Op::Eq, "=="},
+                                                  {Op::Ne, "!="}, {Op::Lt, "<"},  {Op::Le, "<="},
+                                                  {Op::Gt, ">"},  {Op::Ge, ">="}, {Op::And, "&&"},
+                                                  {Op::Or, "||"}, {Op::Xor, "!="}};
+  const auto it = signs.find(op);
+  return it == signs.end() ? nullptr : it->second;
+}
+
+}  // namespace
+
 std::string Block::operation(Expr e, const std::vector<std::string>& a) {
-  const bool precise = plan_.precise;
+  const bool precise = plan_.precise, real = is_float(e->args[0]->type);
   auto infix = [&](const char* op) { return "(" + a[0] + " " + op + " " + a[1] + ")"; };
   auto call = [&](const std::string& f) { return f + "(" + join(a, ", ") + ")"; };
-  const bool real = is_float(e->args[0]->type);
+  if (const char* sign = sign_between(e->op)) return infix(sign);
+  if (const char* function = function_of(e->op, precise)) return call(function);
+  if (const char* function = real_function(e->op)) {
+    if (real) return call(function);
+    return e->op == Op::IsNan || e->op == Op::IsInf ? "false" : a[0];
+  }
   switch (e->op) {
     case Op::Cast:
       if (e->type == Type::Bool) return "(" + a[0] + " != 0)";
-      if (is_float(e->type)) return is_float(e->args[0]->type) ? a[0] : "(float)(" + a[0] + ")";
+      if (is_float(e->type)) return real ? a[0] : "(float)(" + a[0] + ")";
       return real ? "(i64)(" + a[0] + ")" : "(int)(" + a[0] + ")";
-    case Op::Neg: return "(-" + a[0] + ")";
-    case Op::Abs: return call("abs_");
-    case Op::Sign: return real ? call("sign_") : "sign_((i64)(" + a[0] + "))";
-    case Op::Exp: return call(precise ? "expf" : "exp_fast");
-    case Op::Exp2: return call(precise ? "exp2f" : "exp2_fast");
-    case Op::Log: return call(precise ? "logf" : "log_fast");
-    case Op::Log2: return call(precise ? "log2f" : "log2_fast");
-    case Op::Tanh: return call(precise ? "tanhf" : "tanh_fast");
-    case Op::Sigmoid: return call(precise ? "sigmoid_precise" : "sigmoid_fast");
-    case Op::Expm1: return call("expm1f");
-    case Op::Log1p: return call("log1pf");
-    case Op::Sqrt: return call("sqrtf");
-    case Op::Rsqrt: return "(1.f / sqrtf(" + a[0] + "))";
-    case Op::Reciprocal: return precise ? "(1.f / " + a[0] + ")" : call("rcp_fast");
-    case Op::Sin: return call("sinf");
-    case Op::Cos: return call("cosf");
-    case Op::Erf: return call("erff");
-    case Op::Floor: return real ? call("floorf") : a[0];
-    case Op::Ceil: return real ? call("ceilf") : a[0];
-    case Op::Round: return real ? call("rintf") : a[0];
-    case Op::Trunc: return real ? call("truncf") : a[0];
-    case Op::IsNan: return real ? call("isnan_") : "false";
-    case Op::IsInf: return real ? call("isinf_") : "false";
-    case Op::Not: return "(!" + a[0] + ")";
-    case Op::Add: return infix("+");
-    case Op::Sub: return infix("-");
-    case Op::Mul: return real ? infix("*") : "((i64)(" + a[0] + ") * " + a[1] + ")";
-    case Op::Div: return precise ? infix("/") : call("div_fast");
-    case Op::FloorDiv: return call("floor_div");
-    case Op::Mod: return call("mod_");
-    case Op::Pow: return call("powf");
-    case Op::Max: return call("max_");
-    case Op::Min: return call("min_");
-    case Op::Eq: return infix("==");
-    case Op::Ne: return infix("!=");
-    case Op::Lt: return infix("<");
-    case Op::Le: return infix("<=");
-    case Op::Gt: return infix(">");
-    case Op::Ge: return infix(">=");
-    case Op::And: return infix("&&");
-    case Op::Or: return infix("||");
-    case Op::Xor: return infix("!=");
-    default: throw InternalError(std::string("no CUDA text for ") + op_text(e->op));
+    case Op::Neg:
+      return "(-" + a[0] + ")";
+    case Op::Not:
+      return "(!" + a[0] + ")";
+    case Op::Sign:
+      return real ? call("sign_") : "sign_((i64)(" + a[0] + "))";
+    case Op::Rsqrt:
+      return "(1.f / sqrtf(" + a[0] + "))";
+    case Op::Reciprocal:
+      return precise ? "(1.f / " + a[0] + ")" : call("rcp_fast");
+    case Op::Mul:
+      return real ? infix("*") : "((i64)(" + a[0] + ") * " + a[1] + ")";
+    case Op::Div:
+      return precise ? infix("/") : call("div_fast");
+    default:
+      throw InternalError(std::string("no CUDA text for ") + op_text(e->op));
   }
 }
 

@@ -43,7 +43,7 @@ class Block {
 };
 
 const char* memory_text(ir::DType type);  // C++ type of an element in memory
-const char* value_type(ir::Type type);     // of a value
+const char* value_type(ir::Type type);    // of a value
 std::string identity_text(ir::Reduce op, ir::Type type);
 /// Text that folds b into a.
 std::string fold_text(ir::Reduce op, const std::string& a, const std::string& b);

@@ -81,7 +81,9 @@ DEVICE void write(T* p, X x) {
 DEVICE void write(Bf16* p, float x) { *p = to_bf16(x); }
 DEVICE void write(F16* p, float x) { *p = to_f16(x); }
 // Two neighbours at an address that is a multiple of both.
-DEVICE void write2(float* p, float x, float y) { store8(p, Pair{__float_as_uint(x), __float_as_uint(y)}); }
+DEVICE void write2(float* p, float x, float y) {
+  store8(p, Pair{__float_as_uint(x), __float_as_uint(y)});
+}
 template <class T>
 DEVICE void write2(T* p, float x, float y) {
   store4(p, pack<T>(x, y));

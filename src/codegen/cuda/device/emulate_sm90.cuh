@@ -2,6 +2,7 @@
 #pragma once
 #include "emulate_abi.cuh"
 #include "emulate_launch.cuh"
+#include "emulate_registers.cuh"
 #include "emulate_sm80.cuh"
 
 namespace emulator {
@@ -117,6 +118,7 @@ inline void reset_sm90() {
   for (u32 a : made_barriers) mbarriers[(a - kSharedBase) / 8] = {};
   made_barriers.clear();
   boxes.clear();
+  reset_registers();
   box_random = machine.seed;
 }
 static const bool sm90_is_there = (complete_something = complete_box, start_cta = reset_sm90, true);
@@ -168,14 +170,6 @@ template <int Pending>
 inline void tma_store_wait() {}
 inline void tma_prefetch_map(const TensorMap*) {}
 
-template <int Registers>
-inline void regs_grow() {
-  static_assert(Registers % 8 == 0 && Registers >= 24 && Registers <= 256);
-}
-template <int Registers>
-inline void regs_shrink() {
-  static_assert(Registers % 8 == 0 && Registers >= 24 && Registers <= 256);
-}
 inline void fence_proxy_async() {}
 inline bool elect_lane() { return emulator::lane() == 0; }
 

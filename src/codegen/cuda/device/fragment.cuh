@@ -165,11 +165,11 @@ template <class T>
 DEVICE T and_(T a, T b) {
   return a & b;
 }
-#define QUAD_REDUCTION(name, combine)                      \
-  template <class T>                                       \
-  DEVICE T name(T x) {                                     \
-    x = combine(x, (T)__shfl_xor_sync(~0u, x, 1));         \
-    return combine(x, (T)__shfl_xor_sync(~0u, x, 2));      \
+#define QUAD_REDUCTION(name, combine)                 \
+  template <class T>                                  \
+  DEVICE T name(T x) {                                \
+    x = combine(x, (T)__shfl_xor_sync(~0u, x, 1));    \
+    return combine(x, (T)__shfl_xor_sync(~0u, x, 2)); \
   }
 QUAD_REDUCTION(quad_sum, add_)
 QUAD_REDUCTION(quad_prod, mul_)
@@ -205,13 +205,17 @@ DEVICE void quad_transpose(u32 (&x)[4]) {
 #pragma unroll
   for (int i = 0; i < 4; i += 2) {
     const u32 got = __shfl_xor_sync(~0u, odd ? x[i] : x[i + 1], 1);
-    if (odd) x[i] = got;
-    else x[i + 1] = got;
+    if (odd)
+      x[i] = got;
+    else
+      x[i + 1] = got;
   }
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
     const u32 got = __shfl_xor_sync(~0u, high ? x[i] : x[i + 2], 2);
-    if (high) x[i] = got;
-    else x[i + 2] = got;
+    if (high)
+      x[i] = got;
+    else
+      x[i + 2] = got;
   }
 }

@@ -10,8 +10,10 @@ DEVICE void scores_hopper(float (&s)[N / 2], u64 a, u64 b) {
   for (int k = 0; k < K / 16; ++k) {
     const u64 x = a + ((k / 4 * RowsA * 128 + k % 4 * 32) >> 4);
     const u64 y = b + ((k / 4 * N * 128 + k % 4 * 32) >> 4);
-    if (k == 0) Wgmma<N, E>::template ss<0>(s, x, y);
-    else Wgmma<N, E>::template ss<1>(s, x, y);
+    if (k == 0)
+      Wgmma<N, E>::template ss<0>(s, x, y);
+    else
+      Wgmma<N, E>::template ss<1>(s, x, y);
   }
 }
 

@@ -112,6 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mutation{"OutOfRange", "const u32 base = smem_addr(smem)",
                  "const u32 base = smem_addr(smem) + 1024", "the CTA has"},
         Mutation{"Misaligned", "tma_load_2d(stage,", "tma_load_2d(stage + 16,", "no multiple"},
+        Mutation{"RegistersThatNobodyHas", "regs_grow<240>();", "regs_grow<248>();", "regs_grow"},
         Mutation{"NoBarrierMade", "mbar_init(full + 8 * s, 1);", "", "no mbarrier"}),
     [](const auto& info) { return std::string(info.param.name); });
 

@@ -98,7 +98,6 @@ extern "C" __global__ void __launch_bounds__(256, 1) kernel(const __grid_constan
   }
   __syncthreads();
   if (threadIdx.x < 128) {
-    regs_shrink<40>();
     if (threadIdx.x < 32 && elect_lane()) {
       mbar_arrive_expect(q_full, kTile);
       tma_load_2d(base, &p.maps[0], q_full, 0, row0);
@@ -114,7 +113,6 @@ extern "C" __global__ void __launch_bounds__(256, 1) kernel(const __grid_constan
     }
     return;
   }
-  regs_grow<232>();
   const u64 q = smem_desc(base, 0, 1024, 128);
   float o[32], scores[32];
   u32 weights[16];

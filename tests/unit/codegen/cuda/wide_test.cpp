@@ -70,8 +70,7 @@ std::string with(std::string text, const std::string& word, const std::string& v
 std::string points(const std::string& type, int heads, int channels) {
   std::string text = with(kPoints, "TYPE", type);
   text = with(with(text, "HEADS", std::to_string(heads)), "CHANNELS", std::to_string(channels));
-  return channels ? text + "output p\n"
-                  : text.substr(0, text.find("compute p")) + "output o\n";
+  return channels ? text + "output p\n" : text.substr(0, text.find("compute p")) + "output o\n";
 }
 
 struct Outcome {
@@ -152,10 +151,11 @@ TEST(Wide, ValuesThatChangeWithTheRow) {
 }
 
 TEST(Wide, RowValuesOfManyShapes) {
-  for (int channels : {16, 64, 128}) EXPECT_LT(run(points("bf16", 4, channels)).error, 8e-3) << channels;
-  EXPECT_LT(run(points("bf16", 6, 32), 2, 16, 1).error, 8e-3);   // rows that the warps do not divide
+  for (int channels : {16, 64, 128})
+    EXPECT_LT(run(points("bf16", 4, channels)).error, 8e-3) << channels;
+  EXPECT_LT(run(points("bf16", 6, 32), 2, 16, 1).error, 8e-3);  // rows that the warps do not divide
   EXPECT_LT(run(points("bf16", 12, 32), 2, 16, 1).error, 8e-3);  // more than one half of the rows
-  EXPECT_LT(run(points("f32", 3, 48), 2, 16, 1).error, 2e-5);    // channels that lanes do not divide
+  EXPECT_LT(run(points("f32", 3, 48), 2, 16, 1).error, 2e-5);  // channels that lanes do not divide
 }
 
 TEST(Wide, RowValuesThatAreRefused) {

@@ -1,0 +1,162 @@
+// The warpgroup of a Hopper kernel that does not compute: one thread claims units of work and loads
+// their rows, one loads the tiles of the loop.
+#include "codegen/cuda/hopper_text.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+void Hopper::print_barriers() {
+  const int stages = plan_.stages, arrivals = 4 * groups();
+  out_.line("const u32 bars = shared + " + str(copies_.bars) + ";");
+  out_.line(
+      "const u32 q_full = bars, q_empty = bars + 16, work_full = bars + 32, work_empty = bars + "
+      "48, claim = bars + 64;");
+  out_.line("const u32 k_full = bars + 72, k_empty = k_full + " + str(8 * stages) +
+            ", v_full = k_empty + " + str(8 * stages) + ", v_empty = v_full + " + str(8 * stages) +
+            ";");
+  out_.line("volatile int* const slots = (volatile int*)(smem + " + str(copies_.slots) +
+            ");  // [2]{unit, tracked, overflow, -}");
+  out_.open("if (threadIdx.x == 0)");
+  out_.open("for (int i = 0; i < 2; ++i)");
+  out_.line("mbar_init(q_full + 8 * i, 1);");
+  out_.line("mbar_init(q_empty + 8 * i, " + str(arrivals) + ");");
+  out_.line("mbar_init(work_full + 8 * i, 1);");
+  out_.line("mbar_init(work_empty + 8 * i, " + str(arrivals + 1) +
+            ");  // and the thread that loads");
+  out_.line("slots[4 * i + 2] = 0;");
+  out_.close();
+  out_.open("for (int i = 0; i < " + str(stages) + "; ++i)");
+  out_.line("mbar_init(k_full + 8 * i, 1);");
+  out_.line("mbar_init(v_full + 8 * i, 1);");
+  out_.line("mbar_init(k_empty + 8 * i, " + str(arrivals) + ");");
+  out_.line("mbar_init(v_empty + 8 * i, " + str(arrivals) + ");");
+  out_.close();
+  out_.line("mbar_init(claim, 1);");
+  out_.line("mbar_init_fence();");
+  out_.close();
+  out_.line("__syncthreads();");
+}
+
+/// A unit without a live tile gets one that is masked throughout.
+void Hopper::print_tiles() {
+  const std::string n = str(plan_.n);
+  text_.print_range(pass_);
+  const std::string all = pass_.certificate ? "work.tracked ? " : "";
+  out_.line("const int first_tile = min_(" + (all.empty() ? "live_lo" : all + "0 : live_lo") +
+            ", max_(cols_end - 1, 0)) / " + n + ";");
+  out_.line("const int last_tile = max_((max_(" +
+            (all.empty() ? "live_hi" : all + "cols_end : live_hi") + ", 1) - 1) / " + n +
+            ", first_tile);");
+}
+
+void Hopper::print_load(const Operand& o, const std::string& to, const std::string& bar,
+                        const std::string& row) {
+  const HopperPlan::Copy& c = copies_.of(o);
+  Place place = text_.uniform_place();
+  place.axes[o.row] = row;
+  for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
+    place.axes[o.columns[0]] = str(64 * chunk);
+    Block block(plan_, place);
+    std::vector<std::string> at;
+    for (int d : c.dims)
+      at.push_back("(int)(" + block.value(o.body->args[static_cast<size_t>(d)]) + ")");
+    block.print(out_);
+    out_.line("tma_load_" + str(static_cast<int64_t>(c.dims.size())) + "d(" + to + " + " +
+              str(chunk * c.rows * 128) + ", &p.maps[" + str(c.map) + "], " + bar + ", " +
+              join(at, ", ") + ");");
+  }
+}
+
+void Hopper::print_producer() {
+  out_.open("if (warp == 0 && lane == 0)");
+  out_.line("Ring k{0, 1}, v{0, 1};  // parity 1: an empty ring does not block");
+  out_.open("for (u32 it = 0;; ++it)");
+  out_.line("const Work work = take_work(it);");
+  out_.line("if (work.unit < 0) break;");
+  out_.line("const i64 unit = work.unit;");
+  text_.print_unit("0");
+  print_tiles();
+  auto loader = [&](const char* ring, const std::vector<const Operand*>& operands, int64_t bytes) {
+    const std::string r = ring;
+    out_.open("const auto load_" + r + " = [&](const int tile)");
+    out_.line("mbar_wait(" + r + "_empty + 8 * " + r + ".stage, " + r + ".parity);");
+    out_.line("const u32 bar = " + r + "_full + 8 * " + r + ".stage;");
+    out_.line("mbar_arrive_expect(bar, " + str(bytes) + ");");
+    for (const Operand* o : operands)
+      print_load(*o,
+                 "shared + " + str(copies_.of(*o).offset) + " + " + r + ".stage * " +
+                     str(copies_.of(*o).bytes),
+                 "bar", "tile * " + str(plan_.n));
+    out_.line(r + ".next();");
+    out_.close(";");
+  };
+  loader("k", copies_.scores, copies_.score_bytes);
+  loader("v", copies_.values, copies_.value_bytes);
+  out_.line("load_k(last_tile);");
+  out_.open("for (int tile = last_tile; tile >= first_tile; --tile)");
+  out_.line("if (tile == min_(last_tile, first_tile + 2)) mbar_arrive(claim);");
+  out_.line("if (tile > first_tile) load_k(tile - 1);");
+  out_.line("load_v(tile);");
+  out_.close();
+  out_.close();
+  out_.close();
+}
+
+// Claims a unit, posts it, loads its row operands; a unit that overflowed is posted once more.
+void Hopper::print_scheduler() {
+  out_.open("if (warp == 1 && lane == 0)");
+  out_.line("Work last{-1, 0}, before{-1, 0};  // posted one and two turns ago");
+  out_.line("bool all_claimed = false;");
+  out_.line("const int units = unit_count();");
+  const std::string redo = redoes() ? "w.unit >= 0 && !w.tracked && slots[4 * b + 2]" : "false";
+  out_.line("const auto overflowed = [&](const Work& w, u32 b) { (void)w, (void)b; return " + redo +
+            "; };");
+  out_.open("for (u32 it = 0;; ++it)");
+  out_.line("const u32 b = it & 1, parity = (it >> 1) & 1;");
+  out_.line(
+      "mbar_wait(q_empty + 8 * b, parity ^ 1);  // consumers are through with the unit before the "
+      "last");
+  out_.line(
+      "if (it > 0) mbar_wait(claim, (it - 1) & 1);  // claim late, else the last units are dealt "
+      "unevenly");
+  out_.line("Work work{-1, 0};");
+  out_.open("if (overflowed(before, b))");
+  out_.line("work = before, work.tracked = 1;");
+  out_.close();
+  out_.open("else if (!all_claimed)");
+  out_.line("const int next = it == 0 ? (int)blockIdx.x : atomicAdd(counter, 1) + (int)gridDim.x;");
+  out_.line("if (next < units) work.unit = next;");
+  out_.line("else all_claimed = true;");
+  out_.close();
+  if (redoes()) {
+    out_.open("if (work.unit < 0 && last.unit >= 0 && !last.tracked)");
+    out_.line(
+        "mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the end, unless the last one "
+        "overflows");
+    out_.line("if (overflowed(last, b ^ 1)) work = last, work.tracked = 1, last.unit = -1;");
+    out_.close();
+  }
+  out_.line("before = last, last = work;");
+  out_.line("mbar_wait(work_empty + 8 * b, parity ^ 1);");
+  out_.line("slots[4 * b] = work.unit, slots[4 * b + 1] = work.tracked, slots[4 * b + 2] = 0;");
+  out_.line("mbar_arrive(work_full + 8 * b);");
+  out_.line("if (work.unit < 0) break;");
+  out_.line("const i64 unit = work.unit;");
+  text_.print_unit("0");
+  if (copies_.row_buffers == 1)
+    out_.line(
+        "if (it > 0) mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the only buffer");
+  out_.line("mbar_arrive_expect(q_full + 8 * b, " + str(copies_.row_bytes) + ");");
+  for (const Operand* o : copies_.row_operands)
+    print_load(*o,
+               "shared + " + str(copies_.of(*o).offset) +
+                   (copies_.row_buffers > 1 ? " + b * " + str(copies_.of(*o).bytes) : ""),
+               "q_full + 8 * b", "row_lo");
+  out_.close();
+  out_.line("__threadfence();  // the last CTA zeroes the counters for the next launch");
+  out_.line("if (atomicAdd(counter + 1, 1) == (int)gridDim.x - 1) counter[0] = 0, counter[1] = 0;");
+  out_.close();
+}
+
+}  // namespace flashlight::codegen::cuda

@@ -1,0 +1,122 @@
+// What candidates() puts first, or what choose() passes on to, is code that ptxas has nothing to
+// say against: no spills, no wgmma that waits. Needs NVRTC, no GPU.
+#include <gtest/gtest.h>
+
+#include "api/candidates.h"
+#include "codegen/cuda/device_headers.h"
+#include "codegen/cuda/emit.h"
+#include "support/error.h"
+#include "support/run_kernels.h"
+#include "tile/lower.h"
+#include "unit/codegen/cuda/fragment_programs.h"
+
+namespace flashlight::api {
+namespace {
+
+struct Gate {
+  std::string program, arch, type = "bf16";
+  int dim = 64;
+  int64_t length = 4096;
+  int64_t known_spills = 0;  // what is open; may only shrink
+
+  std::string name() const {
+    return program + "_" + arch + "_" + type + "_" + std::to_string(dim) + "_" +
+           std::to_string(length);
+  }
+  friend void PrintTo(const Gate& g, std::ostream* out) { *out << g.name(); }
+};
+
+int64_t shared_bytes(const std::string& arch) {
+  return 1024 * (arch == "sm_80" ? 163 : arch == "sm_89" || arch == "sm_120" ? 99 : 227);
+}
+
+class NvrtcGate : public testing::TestWithParam<Gate> {
+ protected:
+  void SetUp() override {
+    runtime::cuda::set_nvrtc_folders({FLASHLIGHT_TEST_NVRTC});
+    try {
+      runtime::cuda::find_nvrtc();
+    } catch (const CompileError&) {
+      GTEST_SKIP() << "no NVRTC on this machine";
+    }
+  }
+  /// As make_cuda.cpp does it, for a machine that need not be here.
+  static Candidate best(const ir::Stream& stream, const ir::Bindings& sizes,
+                        const tile::Target& target) {
+    tile::Specialization spec = test::specialization(stream, sizes);
+    for (const ir::Input& i : stream.inputs) spec.aligned.insert(i.name);
+    for (const ir::Store& o : stream.outputs) {
+      spec.aligned.insert(o.name);
+      auto& classes = spec.strides[o.name];
+      classes.assign(o.shape.size(), tile::StrideClass::Any);
+      if (!classes.empty()) classes.back() = tile::StrideClass::One;
+    }
+    Making making;
+    making.emit = [&](const tile::Schedule& schedule) {
+      Candidate c;
+      c.kernel = tile::lower(stream, schedule, spec, target);
+      c.source = codegen::cuda::emit(c.kernel, target);
+      if (c.source.shared_bytes > target.shared_bytes)
+        throw Refused(c.kernel.name, "needs more shared memory than there is");
+      return c;
+    };
+    making.compile = [](Candidate& c) {
+      static runtime::Cache cache(runtime::Cache::default_root() / "gate");
+      c.cubin = runtime::cuda::compile(
+          {c.source.text, codegen::cuda::device_headers(), c.source.arch, {}}, cache);
+    };
+    Made made = choose(tile::candidates(stream, spec, target), making);
+    for (const std::string& line : made.passed_over) std::cout << "passed over: " << line << "\n";
+    return std::move(made.candidates.at(0));
+  }
+};
+
+TEST_P(NvrtcGate, NothingSpillsOrWaits) {
+  const Gate& gate = GetParam();
+  test::FragmentProgram text = test::fragment_program(gate.program);
+  if (gate.dim != 64) text.dim = text.value_dim = gate.dim;
+  ir::Program p = ir::parse(text.str(gate.type));
+  for (ir::SymbolInfo& s : p.symbols) s.hint = gate.length;
+  tile::Target target;
+  target.name = gate.arch, target.shared_bytes = shared_bytes(gate.arch);
+  for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
+    const Candidate c = best(s, ir::hints(p), target);
+    const auto& schedule = c.kernel.schedule;
+    std::string facts = c.kernel.name + ": " + schedule.path + " " +
+                        std::to_string(schedule.warps) + " warps, " +
+                        std::to_string(schedule.loop_tile) + " x " +
+                        std::to_string(schedule.stages) + ", " + print(c.cubin.resources);
+    RecordProperty(c.kernel.name, facts);
+    std::cout << facts << "\n";
+    EXPECT_LE(c.cubin.resources.spills(), gate.known_spills) << facts;
+    EXPECT_FALSE(c.cubin.resources.serialized()) << facts;
+    EXPECT_NE(schedule.path, "simt") << facts;
+  }
+}
+
+std::vector<Gate> gates() {
+  std::vector<Gate> out;
+  for (const test::FragmentProgram& p : test::fragment_programs())
+    out.push_back({p.name, "sm_90a"});
+  for (const char* name : {"full", "causal", "alibi", "two_maps", "log_sum_exp", "sigmoid"}) {
+    if (std::string(name) != "two_maps") out.push_back({name, "sm_90a", "bf16", 128});
+    for (const char* arch : {"sm_80", "sm_120"}) out.push_back({name, arch});
+  }
+  for (const char* arch : {"sm_80", "sm_89", "sm_100", "sm_120"}) {
+    out.push_back({"causal", arch, "bf16", 128});
+    out.push_back({"causal", arch, "f32"});
+  }
+  for (const char* name : {"boolean_mask", "softcap", "window", "finite_mask"})
+    out.push_back({name, "sm_89"}), out.push_back({name, "sm_100"});
+  out.push_back({"full", "sm_90a", "f16", 128, 1024});
+  out.push_back({"causal", "sm_90a", "bf16", 256});
+  out.push_back({"full", "sm_120", "bf16", 256});
+  out.push_back({"full", "sm_90a", "bf16", 80});
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(, NvrtcGate, testing::ValuesIn(gates()),
+                         [](const auto& info) { return info.param.name(); });
+
+}  // namespace
+}  // namespace flashlight::api

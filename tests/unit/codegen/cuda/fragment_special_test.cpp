@@ -1,0 +1,186 @@
+// What the fast loops of the tensor-core and the Hopper path must not get wrong: values far apart,
+// NaN, infinities, nothing at all, other layouts and widths.
+#include <gtest/gtest.h>
+
+#include "unit/codegen/cuda/emulated.h"
+#include "unit/codegen/cuda/fragment_run.h"
+
+namespace flashlight::test {
+namespace {
+
+const FragmentRun::Edit kAsDrawn = {};
+
+ir::Program program(const std::string& name, const FragmentRun& run) {
+  return ir::parse(fragment_program(name).str(run.type));
+}
+
+void expect_right(FragmentRun run, const std::string& name, int64_t length,
+                  const FragmentRun::Edit& edit = kAsDrawn, const std::string& what = "") {
+  const ir::Program p = program(name, run);
+  EXPECT_LE(run.error(p, {{"S", length}, {"J", 70}}, edit), run.tolerance(length))
+      << name << " " << run.path << " " << run.type << " " << what;
+  EXPECT_TRUE(run.refused.empty()) << run.refused.at(0);
+}
+
+std::vector<FragmentRun> both(const std::string& type = "bf16") {
+  return {FragmentRun::tensor_core(type), FragmentRun::hopper(type)};
+}
+
+TEST(FragmentSpecial, HugeScores) {
+  const auto huge = [](std::vector<ir::Array>& inputs) {
+    for (double& x : inputs[0].data) x *= 1e30;
+  };
+  for (const FragmentRun& run : both())
+    for (const char* name : {"full", "causal"}) expect_right(run, name, 200, huge);
+}
+
+/// Scores of the first `keys` keys are `above` those of the others, which are about 0.
+FragmentRun::Edit early_keys_above(double above, int64_t keys = 3) {
+  return [=](std::vector<ir::Array>& inputs) {
+    for (double& x : inputs[0].data) x = 1;
+    ir::Array& k = inputs[1];
+    const int64_t length = k.shape[1], dim = k.shape[2];
+    for (size_t e = 0; e < k.data.size(); ++e) {
+      const auto j = static_cast<int64_t>(e) / dim % length;
+      k.data[e] = k.data[e] * 0.125 + (j < keys ? above / 8 : 0);
+    }
+  };
+}
+
+TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
+  for (const char* type : {"bf16", "f16"})
+    for (const FragmentRun& run : both(type))
+      for (double above : {8., 16., 30., 50., 800.})
+        for (const char* name : {"full", "causal"})
+          expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
+}
+
+/// The Hopper path keeps the reference of the first tile that it sees, which is the last one. Where
+/// that was too small the unit is posted again: without that the result is wrong.
+TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
+  for (int groups : {1, 3})
+    for (double above : {50., 800.}) {
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
+      const ir::Program p = program("full", run);
+      run.make(p);
+      for (uint32_t seed : {0u, 1u, 2u}) {
+        run.options.seed = seed;
+        EXPECT_LE(run.error(p, {{"S", 300}}, early_keys_above(above)), run.tolerance(300));
+      }
+      if (above < 100) continue;  // what counts as too large is below what float32 can hold
+      std::string& text = run.sources.at(0).text;
+      text = mutate(text, "w.unit >= 0 && !w.tracked && slots[4 * b + 2]", "false");
+      EXPECT_GT(run.error(p, {{"S", 300}}, early_keys_above(above)), 0.1) << groups;
+    }
+}
+
+TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
+  for (int groups : {1, 2, 3, 4}) {
+    FragmentRun run = FragmentRun::hopper("bf16", groups);
+    run.stages = 2 + groups % 2;
+    const ir::Program p = program("causal", run);
+    run.make(p);
+    for (uint32_t seed = 1; seed <= 4; ++seed) {
+      run.options.seed = seed;
+      run.options.multiprocessors = static_cast<int>(seed);
+      EXPECT_LE(run.error(p, {{"S", 260}}), run.tolerance(260)) << groups << " " << seed;
+    }
+  }
+}
+
+TEST(FragmentSpecial, NanAndInfinity) {
+  for (const FragmentRun& run : both())
+    for (const char* name : {"full", "causal"})
+      for (size_t input : {0, 1, 2})  // v: masked values need not spoil a row, see semantics.md
+        for (double value : {std::nan(""), double(INFINITY)}) {
+          if (input == 2 && std::string(name) == "causal") continue;
+          const auto edit = [&](std::vector<ir::Array>& inputs) {
+            inputs[input].data[70 * 64 + 5] = value;
+          };
+          expect_right(run, name, 130, edit, std::to_string(input) + " " + std::to_string(value));
+        }
+}
+
+TEST(FragmentSpecial, RowsWithoutAKey) {
+  const auto dead = [](std::vector<ir::Array>& inputs) {  // rows 3 to 9, and a whole row tile
+    ir::Array& b = inputs[3];
+    for (size_t e = 0; e < b.data.size(); ++e) {
+      const size_t row = e / 200 % 200;
+      if ((row >= 3 && row < 10) || row >= 128) b.data[e] = 0;
+    }
+  };
+  for (const FragmentRun& run : both()) expect_right(run, "boolean_mask", 200, dead);
+}
+
+TEST(FragmentSpecial, FiniteFillsRedoARowThatSawNothingElse) {
+  FragmentProgram mask{.name = "finite"};
+  mask.inputs = "input b : bool[S]\n";
+  mask.score = "where(and(b[i], j <= i), s[h,i,j] * 0.125, -1000000000.0)";
+  FragmentRun run;
+  const ir::Program p = ir::parse(mask.str(run.type));
+  EXPECT_LE(run.error(p, {{"S", 200}}), run.tolerance(200));
+}
+
+TEST(FragmentSpecial, NoRowsOrNoKeys) {
+  for (FragmentRun run : both()) {
+    const ir::Program full = program("full", run);
+    EXPECT_EQ(run.error(full, {{"S", 0}}), 0) << run.path;
+  }
+  FragmentRun run;
+  const ir::Program cross = program("cross", run);
+  EXPECT_EQ(run.error(cross, {{"S", 20}, {"J", 0}}), 0);
+}
+
+TEST(FragmentSpecial, AnyLayoutAndAlignment) {
+  FragmentRun run;
+  run.aligned = false;
+  expect_right(run, "causal", 129);
+  run.unit_strides = false;
+  expect_right(run, "causal", 129);
+  run = {};
+  run.aligned = false;
+  run.options.order = {{"q", {1, 0, 2}}, {"k", {0, 2, 1}}, {"v", {2, 1, 0}}, {"o", {1, 0, 2}}};
+  expect_right(run, "causal", 129);
+  for (FragmentRun by_heads : both()) {  // heads inside, as projections leave them: aligned
+    by_heads.options.order = {
+        {"q", {1, 0, 2}}, {"k", {1, 0, 2}}, {"v", {1, 0, 2}}, {"o", {1, 0, 2}}};
+    expect_right(by_heads, "causal", 129);
+  }
+}
+
+TEST(FragmentSpecial, TheCopyEngineNeedsAlignment) {
+  FragmentRun run = FragmentRun::hopper();
+  run.aligned = false;
+  run.make(program("causal", run));
+  ASSERT_EQ(run.refused.size(), 1u);
+  EXPECT_NE(run.refused[0].find("is not copied as it lies"), std::string::npos) << run.refused[0];
+}
+
+void expect_widths(FragmentRun run, int dim, int value_dim) {
+  FragmentProgram wide{.name = "wide"};
+  wide.score = "where(j <= i, s[h,i,j] * 0.09, -inf)";
+  wide.dim = dim, wide.value_dim = value_dim;
+  const ir::Program p = ir::parse(wide.str(run.type));
+  EXPECT_LE(run.error(p, {{"S", 140}}), run.tolerance(140))
+      << run.path << " " << dim << " " << value_dim;
+  EXPECT_TRUE(run.refused.empty()) << run.refused.at(0);
+}
+
+TEST(FragmentSpecial, Widths) {
+  const std::pair<int, int> widths[] = {{16, 16},   {40, 40},   {80, 80},   {96, 96},  {112, 112},
+                                        {128, 128}, {192, 128}, {256, 256}, {72, 136}, {64, 24}};
+  for (const auto& [dim, value_dim] : widths) {
+    FragmentRun run;
+    run.loop_tile = 32;
+    expect_widths(run, dim, value_dim);
+    run = FragmentRun::hopper("bf16", dim > 128 ? 1 : 2);
+    run.loop_tile = dim > 128 ? 32 : 64;
+    expect_widths(run, dim, value_dim);
+  }
+  FragmentRun odd;  // rows that are no multiple of 16 bytes
+  odd.aligned = false;
+  for (int dim : {20, 33}) expect_widths(odd, dim, dim);
+}
+
+}  // namespace
+}  // namespace flashlight::test
