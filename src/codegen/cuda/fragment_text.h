@@ -48,6 +48,9 @@ class FragmentText {
   std::string certificate(const tile::Pass& pass);
   void declare_fragments(const tile::Pass& pass);
 
+  /// This expression has a name (over `i`) in element_place().
+  void give_element(Expr e, const std::string& text) { element_known_[e] = text; }
+
   Place uniform_place() const;
   Place row_place() const;
   /// With `col` for the loop axis.
@@ -77,7 +80,7 @@ class FragmentText {
 
   const Plan& plan_;
   Writer& out_;
-  std::unordered_map<Expr, std::string> uniform_known_, row_known_;
+  std::unordered_map<Expr, std::string> uniform_known_, row_known_, element_known_;
   int hoisted_ = 0, shifts_ = 0;
   std::vector<std::string> masked_;  // in the step at hand: see mask_at
 };

@@ -60,6 +60,7 @@ Place FragmentText::element_place() const {
   p.axes[plan_.loop] = "col";
   for (const auto& [name, v] : plan_.values)
     if (v.kind == Kind::Element) p.values[name] = v.id + "[i]";
+  for (const auto& [e, text] : element_known_) p.known[e] = text;
   return p;
 }
 

@@ -32,6 +32,48 @@ void bind_columns(Place* place, const Operand& o, const std::string& x) {
 
 }  // namespace
 
+int64_t words_of_thread(const Operand& o, int64_t count, int threads) {
+  return o.copied ? 0 : (count * o.padded + threads - 1) / threads;
+}
+
+void print_elements(Writer& out, const Plan& plan, const Operand& o, const Place& given,
+                    const std::string& first, const std::string& end, int64_t count,
+                    const Location& to, const std::string& thread, int threads, Phase phase) {
+  Place place = given;
+  place.axes[o.row] = "at";
+  const std::string n = std::to_string(o.padded), rows = std::to_string(count),
+                    step = std::to_string(threads), id = o.id + "_next";
+  const int64_t total = count * o.padded;
+  out.line("#pragma unroll");
+  out.open("for (int k = 0; k < " + std::to_string(words_of_thread(o, count, threads)) + "; ++k)");
+  out.line("const int c = " + thread + " + k * " + step + ";");
+  if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
+  if (rows_are_contiguous(plan, o))
+    out.line("const int y = c % " + rows + ", x = c / " + rows + ";");
+  else
+    out.line("const int y = c / " + n + ", x = c % " + n + ";");
+  if (phase != Phase::Put) {
+    out.line("const bool there = " + first + " + y < " + end + ";");
+    out.line("const int at = there ? " + first + " + y : 0;");
+    bind_columns(&place, o, "x");
+    out.line("float value = 0.f;");
+    out.open("if (there && x < " + std::to_string(o.extent) + ")");
+    Block block(plan, place);
+    block.expect({o.body});
+    const std::string value = block.value(o.body);
+    block.print(out);
+    out.line("value = " + value + ";");
+    out.close();
+  }
+  if (phase == Phase::Fetch)
+    out.line(id + "[k] = value;");
+  else
+    out.line("put<" + std::string(math_text(o.math)) + ">(" + to.base + " + y * " +
+             std::to_string(to.pitch) + " + x * " + std::to_string(math_bytes(o.math)) + ", " +
+             (phase == Phase::Put ? id + "[k]" : "value") + ");");
+  out.close();
+}
+
 void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& given,
                 const std::string& first, const std::string& end, int64_t count,
                 const Location& to, const std::string& thread, int threads) {
@@ -67,25 +109,7 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& gi
     out.close();
     return;
   }
-  loop(o.padded);
-  const std::string n = std::to_string(o.padded), rows = std::to_string(count);
-  if (rows_are_contiguous(plan, o))
-    out.line("const int y = c % " + rows + ", x = c / " + rows + ";");
-  else
-    out.line("const int y = c / " + n + ", x = c % " + n + ";");
-  row();
-  bind_columns(&place, o, "x");
-  out.line("float value = 0.f;");
-  out.open("if (there && x < " + std::to_string(o.extent) + ")");
-  Block block(plan, place);
-  block.expect({o.body});
-  const std::string value = block.value(o.body);
-  block.print(out);
-  out.line("value = " + value + ";");
-  out.close();
-  out.line("put<" + std::string(math_text(o.math)) + ">(" + to.base + " + y * " +
-           std::to_string(to.pitch) + " + x * " + std::to_string(bytes) + ", value);");
-  out.close();
+  print_elements(out, plan, o, given, first, end, count, to, thread, threads, Phase::Both);
 }
 
 }  // namespace flashlight::codegen::cuda

@@ -106,8 +106,9 @@ Plan::Plan(const tile::Kernel& given, bool wide)
   warps = kernel.schedule.warps, stages = kernel.schedule.stages;
   plan_memory();
   plan_operands();
-  choose_across();
+  if (wide_) choose_across();
   plan_values();
+  if (wide_) plan_staged();
 }
 
 void Plan::plan_memory() {
