@@ -38,7 +38,7 @@ void StagedText::print_load(const tile::Pass& pass) {
       place.axes[plan_.across] = "of";
     }
     const int64_t per_piece = s->by_slot ? 1 : 16 / size, of_element = s->by_slot ? element(*s) / 16 : 1;
-    const std::string column = "tile * " + std::to_string(plan_.n) + " + x " +
+    const std::string column = "begin + x " +
                                (s->by_slot ? "/ " + std::to_string(of_element)
                                            : "* " + std::to_string(per_piece));
     out_.line("const int at = min_(row_lo + y, rows_end - 1), left = cols_end - (" + column + ");");

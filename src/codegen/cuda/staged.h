@@ -11,7 +11,7 @@ class StagedText {
 
   /// Gives memory from `shared` on; returns where it ends.
   int64_t place(int64_t shared);
-  /// Copies of tile `tile` to stage `stage`; asynchronous, not committed.
+  /// Copies the tile from column `begin` to stage `stage`; asynchronous, not committed.
   void print_load(const tile::Pass& pass);
   /// Words <id>_words of the tile in `stage`, which statements of the step read from here on.
   void print_read(const tile::Pass& pass);

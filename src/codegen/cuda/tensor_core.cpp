@@ -34,7 +34,7 @@ class TensorCore {
   void load(const Operand& o, const std::string& first, const std::string& end,
             const std::string& stage);
   void print_elements_of(const Operand& o, Phase phase);
-  bool ahead(const std::vector<const Operand*>& operands) const;
+  bool ahead(const tile::Pass& pass) const;
   void print_loads(const tile::Pass& pass);
   void print_ring(const tile::Pass& pass);
   void print_combine(const tile::Pass& pass);
@@ -106,15 +106,21 @@ void TensorCore::load(const Operand& o, const std::string& first, const std::str
 
 void TensorCore::print_elements_of(const Operand& o, Phase phase) {
   const auto [thread, count] = loaders(o);
-  print_elements(out_, plan_, o, text_.uniform_place(), "(tile + 1) * " + std::to_string(plan_.n),
+  print_elements(out_, plan_, o, text_.uniform_place(), "next",
                  "cols_end", rows_of(o), {base(o, "(stage ^ 1)"), pitch(o)}, thread, count, phase);
 }
 
 /// Whether registers hold the next tile's elements that are computed, while this tile is.
-bool TensorCore::ahead(const std::vector<const Operand*>& operands) const {
+bool TensorCore::ahead(const tile::Pass& pass) const {
+  constexpr int64_t kMost = 96;  // more spills, as addresses and rows take a hundred
   int64_t words = 0;
-  for (const Operand* o : operands) words += words_of_thread(*o, rows_of(*o), loaders(*o).second);
-  return plan_.stages > 1 && words > 0 && words <= 40;
+  for (const Operand* o : loop_operands(pass))
+    words += words_of_thread(*o, rows_of(*o), loaders(*o).second);
+  if (plan_.stages < 2 || words == 0) return false;
+  words += static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) * plan_.n / 2;
+  for (const tile::State& s : pass.states) words += plan_.value(s.name).padded / 2;
+  for (const RowValues& v : plan_.row_values) words += v.extent + plan_.n * v.extent / 32;
+  return words <= kMost;
 }
 
 /// What is done with two elements of scores that are no products.
@@ -212,12 +218,14 @@ void TensorCore::print_tile(const tile::Pass& pass) {
 void TensorCore::print_loads(const tile::Pass& pass) {
   const auto operands = loop_operands(pass);
   out_.open("const auto load = [&](const int tile, const int stage, const bool computed)");
-  out_.line("(void)stage, (void)computed;");
-  const bool ahead_of = ahead(operands);
+  // Opaque to the compiler, which else keeps a pointer for every load of a tile.
+  out_.line("const int begin = warp_uniform(tile * " + std::to_string(plan_.n) + ");");
+  out_.line("(void)stage, (void)computed, (void)begin;");
+  const bool ahead_of = ahead(pass);
   for (const Operand* o : operands) {
     const bool elements = ahead_of && !o->copied;
     if (elements) out_.open("if (computed)");
-    load(*o, "tile * " + std::to_string(plan_.n), "cols_end", "stage");
+    load(*o, "begin", "cols_end", "stage");
     if (elements) out_.close();
   }
   staged_.print_load(pass);
@@ -227,7 +235,7 @@ void TensorCore::print_loads(const tile::Pass& pass) {
 
 void TensorCore::print_ring(const tile::Pass& pass) {
   const auto operands = loop_operands(pass);
-  const bool ring = plan_.stages > 1, fetch = ahead(operands);
+  const bool ring = plan_.stages > 1, fetch = ahead(pass);
   out_.line("__syncthreads();");  // a pass before may still read the ring
   if (ring) out_.line("if (first_tile < end_tile) load(first_tile, 0, true);");
   out_.line("#pragma unroll 1");
@@ -244,6 +252,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
     out_.line("cp_async_wait<0>();");
   }
   out_.line("__syncthreads();");
+  if (fetch) out_.line("const int next = warp_uniform((tile + 1) * " + std::to_string(plan_.n) + ");");
   for (const Operand* o : operands) {
     const int64_t words = fetch ? words_of_thread(*o, rows_of(*o), loaders(*o).second) : 0;
     if (words == 0) continue;
@@ -251,7 +260,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
     print_elements_of(*o, Phase::Fetch);
   }
   const std::string n = std::to_string(plan_.n);
-  out_.line("const int lo = tile * " + n + ", hi = lo + " + n + ";");
+  out_.line("const int lo = " + std::string(plan_.row_values.empty() ? "tile * " + n : "warp_uniform(tile * " + n + ")") + ", hi = lo + " + n + ";");
   out_.line("const float share = (float)(min_(hi, to) - from) / (float)(to - from);");
   out_.line("(void)share, (void)stage;");
   print_tile(pass);
