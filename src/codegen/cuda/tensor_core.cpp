@@ -112,13 +112,15 @@ void TensorCore::print_elements_of(const Operand& o, Phase phase) {
 
 /// Whether registers hold the next tile's elements that are computed, while this tile is.
 bool TensorCore::ahead(const tile::Pass& pass) const {
-  constexpr int64_t kMost = 96;  // more spills, as addresses and rows take a hundred
+  constexpr int64_t kMost = 128;  // more spills, as addresses and rows take a hundred
   int64_t words = 0;
   for (const Operand* o : loop_operands(pass))
     words += words_of_thread(*o, rows_of(*o), loaders(*o).second);
-  if (plan_.stages < 2 || words == 0) return false;
+  if (plan_.stages < 2 || words == 0 || words > 24) return false;
   words += static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) * plan_.n / 2;
-  for (const tile::State& s : pass.states) words += plan_.value(s.name).padded / 2;
+  for (const tile::State& s : pass.states)
+    if (plan_.value(s.name).kind == Kind::Value && !plan_.is_row_values(s.name))
+      words += plan_.value(s.name).padded / 2;
   for (const RowValues& v : plan_.row_values) words += v.extent + plan_.n * v.extent / 32;
   return words <= kMost;
 }
