@@ -91,8 +91,8 @@ void print_elements(Writer& out, const Plan& plan, const Operand& o, const Place
 }
 
 void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& given,
-                const std::string& first, const std::string& end, int64_t count,
-                const Location& to, const std::string& thread, int threads) {
+                const std::string& first, const std::string& end, int64_t count, const Location& to,
+                const std::string& thread, int threads) {
   const int bytes = math_bytes(o.math);
   const std::string step = std::to_string(threads);
   Place place = given;
@@ -112,7 +112,8 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& gi
     out.line("const int y = c / " + std::to_string(pieces) + ", x = c % " + std::to_string(pieces) +
              " * " + std::to_string(piece) + ";");
     row();
-    place.axes[o.columns[0]] = o.extent == o.padded ? "x" : "min_(x, " + std::to_string(o.extent - 1) + ")";
+    place.axes[o.columns[0]] =
+        o.extent == o.padded ? "x" : "min_(x, " + std::to_string(o.extent - 1) + ")";
     Block block(plan, place);
     const std::string from = block.address(*o.copied, o.body->args);
     block.print(out);

@@ -29,7 +29,9 @@ int cost(Expr e) {
   int sum = 0;
   visit(e, [&](Expr x) {
     if (x->op == Op::Load || !is_float(x->type) || is_const(x)) return;
-    sum += x->op == Op::Symbol || x->op == Op::Cast ? 0 : x->args.size() == 1 && x->op != Op::Neg ? 4 : 1;
+    sum += x->op == Op::Symbol || x->op == Op::Cast  ? 0
+           : x->args.size() == 1 && x->op != Op::Neg ? 4
+                                                     : 1;
   });
   return sum;
 }
@@ -70,10 +72,14 @@ void inline_cheap(tile::Kernel& k) {
 
 const char* math_text(Math math) {
   switch (math) {
-    case Math::Bf16: return "Bf16";
-    case Math::F16: return "F16";
-    case Math::Tf32: return "Tf32";
-    default: return "float";
+    case Math::Bf16:
+      return "Bf16";
+    case Math::F16:
+      return "F16";
+    case Math::Tf32:
+      return "Tf32";
+    default:
+      return "float";
   }
 }
 
@@ -92,12 +98,16 @@ int64_t extent_of(Expr axis) {
 
 Plan::Plan(const tile::Kernel& given, bool wide)
     : kernel(given),
-      names({"p", "smem", "shared", "warp", "lane", "g", "t", "i", "r", "h", "row", "col", "tile",
-             "unit", "stage", "valid", "full", "lo", "hi", "slot", "a", "b", "d", "k", "c", "y", "x", "v",
-             "j", "at", "ok", "of", "there", "value", "from", "to", "begin", "next", "left", "part",
-             "sum", "term", "share", "first", "load", "element", "computed", "from_col", "within",
-             "together", "section", "points", "row_lo", "row_hi", "rows_end", "cols_end", "row_tiles",
-             "row_ok", "col0", "first_tile", "end_tile", "moves", "over", "failed", "ones"}),
+      names({"p",         "smem",    "shared", "warp",       "lane",     "g",        "t",
+             "i",         "r",       "h",      "row",        "col",      "tile",     "unit",
+             "stage",     "valid",   "full",   "lo",         "hi",       "slot",     "a",
+             "b",         "d",       "k",      "c",          "y",        "x",        "v",
+             "j",         "at",      "ok",     "of",         "there",    "value",    "from",
+             "to",        "begin",   "next",   "left",       "part",     "sum",      "term",
+             "share",     "first",   "load",   "element",    "computed", "from_col", "within",
+             "together",  "section", "points", "row_lo",     "row_hi",   "rows_end", "cols_end",
+             "row_tiles", "row_ok",  "col0",   "first_tile", "end_tile", "moves",    "over",
+             "failed",    "ones"}),
       wide_(wide) {
   if (kernel.compute == Type::F64) refuse("it computes in float64");
   if (kernel.tiled.size() != 1) refuse("no axis of it is cut in row tiles");
@@ -173,7 +183,8 @@ Math Plan::math_of(Expr a, Expr b) const {
 void Plan::add_operand(const tile::Statement& s, Expr row, Math math) {
   const auto known = operand_of.find(s.name);
   if (known != operand_of.end()) {
-    if (operands[static_cast<size_t>(known->second)].math != math) refuse("mixed types of " + s.name);
+    if (operands[static_cast<size_t>(known->second)].math != math)
+      refuse("mixed types of " + s.name);
     return;
   }
   if (s.op != Reduce::None) refuse("operand " + s.name + " is a reduction");
@@ -217,9 +228,12 @@ void Plan::add_value(const std::string& name, Type type, const std::vector<Expr>
   bool row = false, element = false;
   int64_t extent = 1;
   for (Expr a : axes) {
-    if (a == rows) row = true;
-    else if (a == loop) element = true;
-    else v.columns.push_back(a), extent *= extent_of(a);
+    if (a == rows)
+      row = true;
+    else if (a == loop)
+      element = true;
+    else
+      v.columns.push_back(a), extent *= extent_of(a);
   }
   (void)row;
   if (element && !v.columns.empty()) refuse(name + " has three axes in a tile");

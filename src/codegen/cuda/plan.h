@@ -92,15 +92,16 @@ class Plan {
   std::map<Expr, std::string> grid;          // axis -> variable
   std::map<std::string, std::string> sizes;  // symbol -> variable
   std::vector<Operand> operands;
-  std::map<std::string, int> operand_of;  // contraction operand -> index
-  std::map<std::string, Value> values;    // statements, states, references, finals
+  std::map<std::string, int> operand_of;   // contraction operand -> index
+  std::map<std::string, Value> values;     // statements, states, references, finals
   std::map<std::string, int> column_sums;  // state without rows -> operand that it sums
   std::vector<RowValues> row_values;
   std::vector<Staged> staged;
-  /// A grid axis that lies in the warps of a CTA: `warps` for each of its `slots` values. Null: none.
+  /// A grid axis that lies in the warps of a CTA: `warps` for each of its `slots` values. Null:
+  /// none.
   Expr across;
   int slots = 1;
-  bool precise = false;                   // float32 data: no approximate functions
+  bool precise = false;  // float32 data: no approximate functions
   Names names;
   int n = 64, warps = 4, stages = 2;
 

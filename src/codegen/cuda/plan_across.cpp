@@ -1,5 +1,5 @@
-// What the values of a grid axis share: values that change with the row, and tiles of memory in which
-// that axis is the innermost. And which loads of single elements are made ahead of time.
+// What the values of a grid axis share: values that change with the row, and tiles of memory in
+// which that axis is the innermost. And which loads of single elements are made ahead of time.
 #include <algorithm>
 
 #include "codegen/cuda/plan.h"
@@ -24,7 +24,8 @@ void Plan::choose_across() {
     for (const RowValues& v : row_values) shared = shared && !uses(v.body, a);
     for (const tile::Pass& p : kernel.passes) {
       for (Expr e : {p.live.lo, p.live.hi}) shared = shared && !uses(e, a);
-      for (Expr l : element_loads(p)) wanted = wanted || inner(l, a, n * dtype_size(tensors.at(l->name()).dtype));
+      for (Expr l : element_loads(p))
+        wanted = wanted || inner(l, a, n * dtype_size(tensors.at(l->name()).dtype));
     }
     if (shared && wanted) across = a, best = n;
   }
@@ -65,9 +66,9 @@ std::vector<Expr> Plan::element_loads(const tile::Pass& pass) const {
 /// The load runs through all of an axis in memory, in whole pieces of 16 bytes.
 bool Plan::inner(Expr load, Expr axis, int64_t extent_bytes) const {
   const Tensor& t = tensors.at(load->name());
-  const bool whole = t.shape.back() == axis->extent() ||
-                     (is_const(t.shape.back()) && is_const(axis->extent()) &&
-                      int_const(t.shape.back()) == int_const(axis->extent()));
+  const bool whole =
+      t.shape.back() == axis->extent() || (is_const(t.shape.back()) && is_const(axis->extent()) &&
+                                           int_const(t.shape.back()) == int_const(axis->extent()));
   return load->args.back() == axis && t.strides.back() == "1" && whole && extent_bytes % 16 == 0;
 }
 

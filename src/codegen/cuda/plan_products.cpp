@@ -63,7 +63,8 @@ void Plan::plan_math() {
         changed |= widen(c.b, math);
       }
       for (const tile::State& s : p.states)
-        if (s.contraction) changed |= widen(s.contraction->b, math_of(Expr(), body(s.contraction->b)));
+        if (s.contraction)
+          changed |= widen(s.contraction->b, math_of(Expr(), body(s.contraction->b)));
     }
   }
 }
@@ -85,7 +86,8 @@ void Plan::contraction(const tile::Contraction& c) {
     for (Expr x : symbols_of(c.combine))
       if (x->name() != "a" && x->name() != "b") refuse(why);
   }
-  if (!c.batch.empty()) refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
+  if (!c.batch.empty())
+    refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
   if (c.m.size() != 1 || c.m[0] != rows) refuse(c.value + " has no row axis");
   add_operand(*find(c.a), rows, math_.at(c.a));
   add_operand(*find(c.b), loop, math_.at(c.b));
@@ -129,7 +131,8 @@ void Plan::state(tile::Pass& pass, tile::State& s) {
                   list->end());
     return row_value(pass, s, body, weights);
   }
-  if (!c.batch.empty()) refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
+  if (!c.batch.empty())
+    refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
   if (c.m.size() != 1 || c.m[0] != rows) refuse(c.value + " has no row axis");
   add_operand(*b, loop, math_.at(c.b));
 }
@@ -160,8 +163,10 @@ void Plan::row_value(tile::Pass& pass, tile::State& s, Expr body, std::string we
   RowValues v;
   v.state = s.name, v.weights = weights, v.body = body;
   for (Expr a : s.axes)
-    if (a != rows && v.column) refuse(why + " and have two axes");
-    else if (a != rows) v.column = a;
+    if (a != rows && v.column)
+      refuse(why + " and have two axes");
+    else if (a != rows)
+      v.column = a;
   if (body->op != Op::Load || !tensors.count(body->name())) refuse(why + " and are computed");
   v.tensor = &tensors.at(body->name()), v.extent = extent_of(v.column);
   const auto last = affine(body->args.back());

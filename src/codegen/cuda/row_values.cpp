@@ -40,13 +40,13 @@ std::vector<const RowValues*> RowValuesText::in(const tile::Pass& pass) const {
 }
 
 std::string RowValuesText::type(const RowValues& v) const {
-  return "RowProduct<" + std::string(memory_text(v.tensor->dtype)) + ", " + std::to_string(plan_.n) +
-         ", " + std::to_string(plan_.slots) + ", " + std::to_string(v.extent) + ", " +
-         std::to_string(pitch(v)) + ">";
+  return "RowProduct<" + std::string(memory_text(v.tensor->dtype)) + ", " +
+         std::to_string(plan_.n) + ", " + std::to_string(plan_.slots) + ", " +
+         std::to_string(v.extent) + ", " + std::to_string(pitch(v)) + ">";
 }
 
-/// Values are on their way while scores are made, as far as registers hold them; or while weights go
-/// to shared memory; or row by row.
+/// Values are on their way while scores are made, as far as registers hold them; or while weights
+/// go to shared memory; or row by row.
 int RowValuesText::early_rows(const RowValues& v) const {
   return static_cast<int>(std::min<int64_t>(rows_of_warp(), 24 / std::max<int64_t>(words(v), 1)));
 }
@@ -127,7 +127,8 @@ void RowValuesText::print_put(const tile::Pass& pass,
     out_.line("#pragma unroll");
     out_.line("for (int r = 0; r < 2; ++r)");
     out_.line("  if (t == 0) sts32(" + at(memory_[v->state].scales) + " + (y + " +
-              std::to_string(8 * plan_.slots) + " * r) * 4, __float_as_uint(" + id + "_scale[r]));");
+              std::to_string(8 * plan_.slots) + " * r) * 4, __float_as_uint(" + id +
+              "_scale[r]));");
     out_.close();
     fetch_rows(*v, early_rows(*v), ready_rows(*v));
   }
@@ -147,8 +148,8 @@ void RowValuesText::print_products(const tile::Pass& pass) {
     }
     out_.line(type(*v) + "::scale(" + id + "_part[k], " + at(m.scales) + " + y * " +
               std::to_string(4 * plan_.slots) + ");");
-    out_.line(type(*v) + "::run(" + id + "_part[k], " + id + "_words[k], " + at(m.weights) + " + y * " +
-              std::to_string(plan_.slots * pitch(*v)) + ", " + id + "_from(y), " + id +
+    out_.line(type(*v) + "::run(" + id + "_part[k], " + id + "_words[k], " + at(m.weights) +
+              " + y * " + std::to_string(plan_.slots * pitch(*v)) + ", " + id + "_from(y), " + id +
               "_stride, cols_end - lo);");
     out_.close();
   }

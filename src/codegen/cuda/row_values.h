@@ -32,7 +32,9 @@ class RowValuesText {
   int all_warps() const { return plan_.warps * plan_.slots; }
   int rows_of_warp() const { return (rows() + all_warps() - 1) / all_warps(); }
   /// Registers that hold the values of one row; none in float32.
-  int64_t words(const RowValues& v) const { return v.tensor->dtype == ir::DType::F32 ? 0 : plan_.n * v.extent / 64; }
+  int64_t words(const RowValues& v) const {
+    return v.tensor->dtype == ir::DType::F32 ? 0 : plan_.n * v.extent / 64;
+  }
   int early_rows(const RowValues& v) const;
   int ready_rows(const RowValues& v) const;
   void fetch_rows(const RowValues& v, int from, int to);

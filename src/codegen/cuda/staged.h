@@ -7,7 +7,8 @@ namespace flashlight::codegen::cuda {
 
 class StagedText {
  public:
-  StagedText(const Plan& plan, FragmentText& text, Writer& out) : plan_(plan), text_(text), out_(out) {}
+  StagedText(const Plan& plan, FragmentText& text, Writer& out)
+      : plan_(plan), text_(text), out_(out) {}
 
   /// Gives memory from `shared` on; returns where it ends.
   int64_t place(int64_t shared);

@@ -100,14 +100,14 @@ std::pair<std::string, int> TensorCore::loaders(const Operand& o) const {
 void TensorCore::load(const Operand& o, const std::string& first, const std::string& end,
                       const std::string& stage) {
   const auto [thread, count] = loaders(o);
-  print_load(out_, plan_, o, text_.uniform_place(), first, end, rows_of(o), {base(o, stage), pitch(o)},
-             thread, count);
+  print_load(out_, plan_, o, text_.uniform_place(), first, end, rows_of(o),
+             {base(o, stage), pitch(o)}, thread, count);
 }
 
 void TensorCore::print_elements_of(const Operand& o, Phase phase) {
   const auto [thread, count] = loaders(o);
-  print_elements(out_, plan_, o, text_.uniform_place(), "next",
-                 "cols_end", rows_of(o), {base(o, "(stage ^ 1)"), pitch(o)}, thread, count, phase);
+  print_elements(out_, plan_, o, text_.uniform_place(), "next", "cols_end", rows_of(o),
+                 {base(o, "(stage ^ 1)"), pitch(o)}, thread, count, phase);
 }
 
 /// Whether registers hold the next tile's elements that are computed, while this tile is.
@@ -117,7 +117,8 @@ bool TensorCore::ahead(const tile::Pass& pass) const {
   for (const Operand* o : loop_operands(pass))
     words += words_of_thread(*o, rows_of(*o), loaders(*o).second);
   if (plan_.stages < 2 || words == 0 || words > 24) return false;
-  words += static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) * plan_.n / 2;
+  words +=
+      static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) * plan_.n / 2;
   for (const tile::State& s : pass.states)
     if (plan_.value(s.name).kind == Kind::Value && !plan_.is_row_values(s.name))
       words += plan_.value(s.name).padded / 2;
@@ -151,10 +152,11 @@ void TensorCore::print_scores(const tile::Pass& pass) {
     const std::string id = plan_.value(c.value).id;
     out_.line("float " + id + "[" + std::to_string(plan_.n / 2) + "];");
     const bool product = is_product(c);
-    out_.line((product ? "Scores<" + std::string(math_text(a.math)) : "Combined<" + id + "_combine") +
-              ", " + std::to_string(plan_.n) + ", " + std::to_string(product ? a.padded : a.extent) +
-              ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " + base(a, "") + " + warp * " +
-              std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
+    out_.line(
+        (product ? "Scores<" + std::string(math_text(a.math)) : "Combined<" + id + "_combine") +
+        ", " + std::to_string(plan_.n) + ", " + std::to_string(product ? a.padded : a.extent) +
+        ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " + base(a, "") + " + warp * " +
+        std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
   }
 }
 
@@ -254,7 +256,8 @@ void TensorCore::print_ring(const tile::Pass& pass) {
     out_.line("cp_async_wait<0>();");
   }
   out_.line("__syncthreads();");
-  if (fetch) out_.line("const int next = warp_uniform((tile + 1) * " + std::to_string(plan_.n) + ");");
+  if (fetch)
+    out_.line("const int next = warp_uniform((tile + 1) * " + std::to_string(plan_.n) + ");");
   for (const Operand* o : operands) {
     const int64_t words = fetch ? words_of_thread(*o, rows_of(*o), loaders(*o).second) : 0;
     if (words == 0) continue;
@@ -262,7 +265,10 @@ void TensorCore::print_ring(const tile::Pass& pass) {
     print_elements_of(*o, Phase::Fetch);
   }
   const std::string n = std::to_string(plan_.n);
-  out_.line("const int lo = " + std::string(plan_.row_values.empty() ? "tile * " + n : "warp_uniform(tile * " + n + ")") + ", hi = lo + " + n + ";");
+  out_.line(
+      "const int lo = " +
+      std::string(plan_.row_values.empty() ? "tile * " + n : "warp_uniform(tile * " + n + ")") +
+      ", hi = lo + " + n + ";");
   out_.line("const float share = (float)(min_(hi, to) - from) / (float)(to - from);");
   out_.line("(void)share, (void)stage;");
   print_tile(pass);
@@ -287,8 +293,8 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   const std::string lo = certified ? again + " ? 0 : live_lo" : "live_lo",
                     hi = certified ? again + " ? cols_end : live_hi" : "live_hi";
   out_.line("const int from = " + lo + ", to = " + hi + ";");
-  out_.line("const int first_tile = from / " + n + ", end_tile = to > from ? (to + " + n + " - 1) / " + n +
-            " : first_tile;");
+  out_.line("const int first_tile = from / " + n + ", end_tile = to > from ? (to + " + n +
+            " - 1) / " + n + " : first_tile;");
   print_loads(pass);
   print_ring(pass);
   rows_.print_exchange(pass);
@@ -315,8 +321,8 @@ Source TensorCore::run() {
   source.threads = threads();
   source.shared_bytes = static_cast<int>(shared_);
   source.units = text_.units();
-  out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(16 * plan_.warps) + ", loop by " +
-            std::to_string(plan_.n));
+  out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(16 * plan_.warps) +
+            ", loop by " + std::to_string(plan_.n));
   out_.line("#include \"fragment.cuh\"");
   for (const tile::Pass& p : plan_.kernel.passes)
     for (const tile::Contraction& c : p.contractions)
@@ -329,22 +335,23 @@ Source TensorCore::run() {
   out_.line("u64 words[" + std::to_string(words) + "];");
   out_.close(";");
   out_.line();
-  out_.open("extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads()) + ", 1) " +
-            source.entry + "(const __grid_constant__ Params p)");
+  out_.open("extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads()) +
+            ", 1) " + source.entry + "(const __grid_constant__ Params p)");
   out_.line("SHARED_MEMORY(smem);");
   out_.line("const u32 shared = smem_addr(smem);");
-  const std::string warp = "warp_uniform((int)(threadIdx.x / 32))", warps = std::to_string(plan_.warps);
+  const std::string warp = "warp_uniform((int)(threadIdx.x / 32))",
+                    warps = std::to_string(plan_.warps);
   out_.line("const int lane = lane_id(), g = lane >> 2, t = lane & 3;");
   if (plan_.across)
-    out_.line("const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " + warps + ";");
+    out_.line("const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " + warps +
+              ";");
   else
     out_.line("const int warp = " + warp + ";");
   text_.print_arguments();
   out_.line("const i64 unit = blockIdx.x;");
   text_.print_unit("16 * warp + g");
   for (const Operand& o : plan_.operands)
-    if (!plan_.is_loop_operand(o))
-      load(o, "row_lo", "rows_end", "");
+    if (!plan_.is_loop_operand(o)) load(o, "row_lo", "rows_end", "");
   out_.line("cp_async_commit();");
   text_.print_prologue();
   for (size_t k = 0; k < plan_.kernel.passes.size(); ++k) print_pass(plan_.kernel.passes[k], k);

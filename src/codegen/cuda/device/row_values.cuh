@@ -4,8 +4,8 @@
 #include "fragment.cuh"
 
 // H <= 16 rows of weights, Pitch bytes apart; C channels, a multiple of 16. On the matrix units the
-// heads are the rows. A lane = 4 g + t loads elements 16 k + 4 t + {0..3} of j and its C / 8 channels
-// from g C / 8 on; the order of j and of channels within a product is free.
+// heads are the rows. A lane = 4 g + t loads elements 16 k + 4 t + {0..3} of j and its C / 8
+// channels from g C / 8 on; the order of j and of channels within a product is free.
 template <class E, int N, int H, int C, int Pitch>
 struct RowProduct {
   // Up to eight heads leave the lower half of the instruction's rows empty: it is not kept.
