@@ -98,9 +98,11 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& gi
   Place place = given;
   place.axes[o.row] = "at";
   auto loop = [&](int64_t per_row) {
+    const int64_t total = count * per_row;  // a constant count, or nothing is unrolled
     out.line("#pragma unroll");
-    const int64_t total = count * per_row;
-    out.open("for (int c = " + thread + "; c < " + std::to_string(total) + "; c += " + step + ")");
+    out.open("for (int k = 0; k < " + std::to_string((total + threads - 1) / threads) + "; ++k)");
+    out.line("const int c = " + thread + " + k * " + step + ";");
+    if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
   };
   auto row = [&] {
     out.line("const bool there = " + first + " + y < " + end + ";");

@@ -29,8 +29,10 @@ void StagedText::print_load(const tile::Pass& pass) {
     Place place = text_.uniform_place();
     place.axes[plan_.rows] = "at", place.axes[plan_.loop] = "from_col";
     out_.line("#pragma unroll");
-    out_.open("for (int c = (int)threadIdx.x; c < " + std::to_string(total) +
-              "; c += " + std::to_string(threads()) + ")");
+    const int64_t each = (total + threads() - 1) / threads();
+    out_.open("for (int k = 0; k < " + std::to_string(each) + "; ++k)");
+    out_.line("const int c = (int)threadIdx.x + k * " + std::to_string(threads()) + ";");
+    if (total % threads()) out_.line("if (c >= " + std::to_string(total) + ") break;");
     out_.line("const int x = c % " + std::to_string(pieces) + ", y = c / " +
               std::to_string(pieces) + (s->own ? " % " + std::to_string(rows) : "") + ";");
     if (s->own) {
