@@ -55,6 +55,8 @@ class FragmentText {
   void print_prefetch(const tile::Pass& stage, const std::string& tile);
   void use_prefetched(const tile::Pass& stage);
   void forget_prefetched() { prefetched_.clear(); }
+  /// This expression has a name (over `i`) in element_place().
+  void give_element(Expr e, const std::string& text) { element_known_[e] = text; }
 
   Place uniform_place() const;
   Place row_place() const;
@@ -88,7 +90,7 @@ class FragmentText {
 
   const Plan& plan_;
   Writer& out_;
-  std::unordered_map<Expr, std::string> uniform_known_, row_known_;
+  std::unordered_map<Expr, std::string> uniform_known_, row_known_, element_known_;
   int hoisted_ = 0, shifts_ = 0;
   std::unordered_map<Expr, std::string> pair_words_;  // loads along the loop axis -> array
   std::unordered_map<Expr, std::string> prefetched_;  // of them, those in the step at hand

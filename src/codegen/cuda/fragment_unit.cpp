@@ -64,6 +64,7 @@ Place FragmentText::element_place() const {
   for (const auto& [name, v] : plan_.values)
     if (v.kind == Kind::Element) p.values[name] = v.id + "[i]";
   for (const auto& [e, text] : prefetched_) p.known[e] = text;
+  for (const auto& [e, text] : element_known_) p.known[e] = text;
   return p;
 }
 

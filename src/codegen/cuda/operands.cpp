@@ -1,5 +1,7 @@
 #include "codegen/cuda/operands.h"
 
+#include <algorithm>
+
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 
@@ -32,6 +34,62 @@ void bind_columns(Place* place, const Operand& o, const std::string& x) {
 
 }  // namespace
 
+int64_t words_of_thread(const Operand& o, int64_t count, int threads) {
+  return o.copied ? 0 : (count * o.padded + threads - 1) / threads;
+}
+
+void print_elements(Writer& out, const Plan& plan, const Operand& o, const Place& given,
+                    const std::string& first, const std::string& end, int64_t count,
+                    const Location& to, const std::string& thread, int threads, Phase phase) {
+  const std::string n = std::to_string(o.padded), rows = std::to_string(count), id = o.id + "_next";
+  const int64_t total = count * o.padded, words = words_of_thread(o, count, threads);
+  auto open = [&](int64_t from, int64_t most) {
+    out.line("#pragma unroll");
+    out.open("for (int k = 0; k < " + std::to_string(most) + "; ++k)");
+    out.line("const int c = " + thread + " + (k + " + std::to_string(from) + ") * " +
+             std::to_string(threads) + ";");
+    if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
+    if (rows_are_contiguous(plan, o))
+      out.line("const int y = c % " + rows + ", x = c / " + rows + ";");
+    else
+      out.line("const int y = c / " + n + ", x = c % " + n + ";");
+  };
+  auto fetch = [&](int64_t from, int64_t most) {
+    Place place = given;
+    place.axes[o.row] = "at";
+    open(from, most);
+    out.line("const bool there = " + first + " + y < " + end + ";");
+    out.line("const int at = " + first + " + y;");  // nothing is read where it is out of range
+    bind_columns(&place, o, "x");
+    out.line(id + "[k] = 0.f;");
+    out.open("if (there && x < " + std::to_string(o.extent) + ")");
+    Block block(plan, place);
+    block.expect({o.body});
+    const std::string value = block.value(o.body);
+    block.print(out);
+    out.line(id + "[k] = " + value + ";");
+    out.close();
+    out.close();
+  };
+  auto put = [&](int64_t from, int64_t most) {
+    open(from, most);
+    out.line("put<" + std::string(math_text(o.math)) + ">(" + to.base + " + y * " +
+             std::to_string(to.pitch) + " + x * " + std::to_string(math_bytes(o.math)) + ", " + id +
+             "[k]);");
+    out.close();
+  };
+  if (phase == Phase::Fetch) return fetch(0, words);
+  if (phase == Phase::Put) return put(0, words);
+  constexpr int64_t kTogether = 8;  // loads under way, so that one does not wait for the other
+  for (int64_t from = 0; from < words; from += kTogether) {
+    const int64_t most = std::min(kTogether, words - from);
+    out.open("");
+    out.line("float " + id + "[" + std::to_string(most) + "];");
+    fetch(from, most), put(from, most);
+    out.close();
+  }
+}
+
 void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& given,
                 const std::string& first, const std::string& end, int64_t count, const Location& to,
                 const std::string& thread, int threads) {
@@ -40,9 +98,11 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& gi
   Place place = given;
   place.axes[o.row] = "at";
   auto loop = [&](int64_t per_row) {
+    const int64_t total = count * per_row;  // a constant count, or nothing is unrolled
     out.line("#pragma unroll");
-    const int64_t total = count * per_row;
-    out.open("for (int c = " + thread + "; c < " + std::to_string(total) + "; c += " + step + ")");
+    out.open("for (int k = 0; k < " + std::to_string((total + threads - 1) / threads) + "; ++k)");
+    out.line("const int c = " + thread + " + k * " + step + ";");
+    if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
   };
   auto row = [&] {
     out.line("const bool there = " + first + " + y < " + end + ";");
@@ -68,25 +128,7 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& gi
     out.close();
     return;
   }
-  loop(o.padded);
-  const std::string n = std::to_string(o.padded), rows = std::to_string(count);
-  if (rows_are_contiguous(plan, o))
-    out.line("const int y = c % " + rows + ", x = c / " + rows + ";");
-  else
-    out.line("const int y = c / " + n + ", x = c % " + n + ";");
-  row();
-  bind_columns(&place, o, "x");
-  out.line("float value = 0.f;");
-  out.open("if (there && x < " + std::to_string(o.extent) + ")");
-  Block block(plan, place);
-  block.expect({o.body});
-  const std::string value = block.value(o.body);
-  block.print(out);
-  out.line("value = " + value + ";");
-  out.close();
-  out.line("put<" + std::string(math_text(o.math)) + ">(" + to.base + " + y * " +
-           std::to_string(to.pitch) + " + x * " + std::to_string(bytes) + ", value);");
-  out.close();
+  print_elements(out, plan, o, given, first, end, count, to, thread, threads, Phase::Both);
 }
 
 }  // namespace flashlight::codegen::cuda

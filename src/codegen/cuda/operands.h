@@ -17,4 +17,14 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& pl
                 const std::string& first, const std::string& end, int64_t count, const Location& to,
                 const std::string& thread, int threads);
 
+/// Registers that a thread needs to have `count` rows under way; 0: they are copied.
+int64_t words_of_thread(const Operand& o, int64_t count, int threads);
+
+/// Rows that are not copied, element by element: to registers <id>_next, from there to `to`, or
+/// both.
+enum class Phase : uint8_t { Fetch, Put, Both };
+void print_elements(Writer& out, const Plan& plan, const Operand& o, const Place& place,
+                    const std::string& first, const std::string& end, int64_t count,
+                    const Location& to, const std::string& thread, int threads, Phase phase);
+
 }  // namespace flashlight::codegen::cuda

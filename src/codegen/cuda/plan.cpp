@@ -98,8 +98,16 @@ int64_t extent_of(Expr axis) {
 
 Plan::Plan(const tile::Kernel& given, bool wide)
     : kernel(given),
-      names({"p",    "smem", "shared", "warp",  "lane", "g",  "t",  "i",    "r", "h", "row", "col",
-             "tile", "unit", "stage",  "valid", "full", "lo", "hi", "slot", "a", "b", "d"}),
+      names({"p",         "smem",    "shared", "warp",       "lane",     "g",        "t",
+             "i",         "r",       "h",      "row",        "col",      "tile",     "unit",
+             "stage",     "valid",   "full",   "lo",         "hi",       "slot",     "a",
+             "b",         "d",       "k",      "c",          "y",        "x",        "v",
+             "j",         "at",      "ok",     "of",         "there",    "value",    "from",
+             "to",        "begin",   "next",   "left",       "part",     "sum",      "term",
+             "share",     "first",   "load",   "element",    "computed", "from_col", "within",
+             "together",  "section", "points", "row_lo",     "row_hi",   "rows_end", "cols_end",
+             "row_tiles", "row_ok",  "col0",   "first_tile", "end_tile", "moves",    "over",
+             "failed",    "ones"}),
       wide_(wide) {
   if (kernel.compute == Type::F64) refuse("it computes in float64");
   if (kernel.tiled.size() != 1) refuse("no axis of it is cut in row tiles");
@@ -112,8 +120,9 @@ Plan::Plan(const tile::Kernel& given, bool wide)
   warps = kernel.schedule.warps, stages = kernel.schedule.stages;
   plan_memory();
   plan_operands();
-  choose_across();
+  if (wide_) choose_across();
   plan_values();
+  if (wide_) plan_staged();
 }
 
 void Plan::plan_memory() {

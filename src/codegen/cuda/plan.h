@@ -43,6 +43,16 @@ struct Operand {
   bool own = false;                // one for each value of Plan::across
 };
 
+/// A load of an input by row and loop element alone, whose tile is copied to shared memory ahead of
+/// time: whole pieces of 16 bytes along the loop, or along Plan::across.
+struct Staged {
+  std::string id;
+  Expr load;
+  const Tensor* tensor = nullptr;
+  bool by_slot = false;  // neighbours in memory are neighbours of Plan::across
+  bool own = false;      // one tile for each slot
+};
+
 /// A state that is a sum over the loop of weights[row, loop] * body[row, loop, column]: its values
 /// change with the row, and only the values of Plan::across share them.
 struct RowValues {
@@ -86,6 +96,7 @@ class Plan {
   std::map<std::string, Value> values;     // statements, states, references, finals
   std::map<std::string, int> column_sums;  // state without rows -> operand that it sums
   std::vector<RowValues> row_values;
+  std::vector<Staged> staged;
   /// A grid axis that lies in the warps of a CTA: `warps` for each of its `slots` values. Null:
   /// none.
   Expr across;
@@ -102,6 +113,7 @@ class Plan {
   bool is_row_values(const std::string& state) const;
   /// The element value that a product of the state has on its left; empty: it is no product.
   std::string weights_of(const tile::State& s) const;
+  std::vector<const Staged*> staged_in(const tile::Pass& pass) const;
   /// The elements that must be equal for two value fragments to be read side by side.
   const Value* value_over(const std::vector<Expr>& axes) const;
 
@@ -116,6 +128,9 @@ class Plan {
   void column_sum(const tile::State& s);
   void row_value(tile::Pass& pass, tile::State& s, Expr body, std::string weights);
   void choose_across();
+  void plan_staged();
+  bool inner(Expr load, Expr axis, int64_t extent_bytes) const;
+  std::vector<Expr> element_loads(const tile::Pass& pass) const;
   void plan_math();
   Math math_of(Expr a, Expr b) const;
   Math wider(Math a, Math b) const;

@@ -198,25 +198,4 @@ std::string Plan::weights_of(const tile::State& s) const {
   return s.contraction ? s.contraction->a : "";
 }
 
-/// Values that change with the row are shared by the values of another axis alone (the heads): it
-/// lies in the warps of a CTA, so that they are read once for all of them.
-void Plan::choose_across() {
-  if (row_values.empty()) return;
-  constexpr int64_t kMost = 16;  // rows of one matrix instruction
-  int64_t best = 1;
-  for (Expr a : kernel.grid) {
-    if (!is_const(a->extent())) continue;
-    const int64_t n = int_const(a->extent());
-    bool shared = n > best && n <= kMost;
-    for (const RowValues& v : row_values) shared = shared && !uses(v.body, a);
-    for (const tile::Pass& p : kernel.passes)
-      for (Expr e : {p.live.lo, p.live.hi}) shared = shared && !uses(e, a);
-    if (shared) across = a, best = n;
-  }
-  if (!across)
-    refuse("values of " + row_values[0].state + " change with the row, and no axis shares them");
-  slots = static_cast<int>(best), warps = 1;
-  for (Operand& o : operands) o.own = uses(o.body, across);
-}
-
 }  // namespace flashlight::codegen::cuda

@@ -45,15 +45,27 @@ std::string RowValuesText::type(const RowValues& v) const {
          std::to_string(v.extent) + ", " + std::to_string(pitch(v)) + ">";
 }
 
-/// Values are on their way while scores are made, if registers hold them.
-bool RowValuesText::early(const RowValues& v) const {
-  return rows_of_warp() * plan_.n * v.extent / 64 <= 64;
+/// Values are on their way while scores are made, as far as registers hold them; or while weights
+/// go to shared memory; or row by row.
+int RowValuesText::early_rows(const RowValues& v) const {
+  return static_cast<int>(std::min<int64_t>(rows_of_warp(), 24 / std::max<int64_t>(words(v), 1)));
 }
 
-/// For each row of this warp.
-void RowValuesText::open_rows() {
+int RowValuesText::ready_rows(const RowValues& v) const {
+  return static_cast<int>(std::min<int64_t>(rows_of_warp(), 64 / std::max<int64_t>(words(v), 1)));
+}
+
+void RowValuesText::fetch_rows(const RowValues& v, int from, int to) {
+  if (from >= to) return;
+  open_rows(from, to);
+  fetch(v);
+  out_.close();
+}
+
+/// For rows of this warp.
+void RowValuesText::open_rows(int from, int to) {
   out_.line("#pragma unroll");
-  out_.open("for (int k = 0; k < " + std::to_string(rows_of_warp()) + "; ++k)");
+  out_.open("for (int k = " + std::to_string(from) + "; k < " + std::to_string(to) + "; ++k)");
   out_.line("const int y = (int)(threadIdx.x / 32) + k * " + std::to_string(all_warps()) + ";");
   if (rows() % all_warps()) out_.line("if (y >= " + std::to_string(rows()) + ") break;");
 }
@@ -87,10 +99,7 @@ void RowValuesText::print_fetch(const tile::Pass& pass) {
     for (size_t d = 0; d < v->body->args.size(); ++d)
       if (v->body->args[d] == plan_.loop)
         out_.line("const i64 " + id + "_stride = " + v->tensor->strides[d] + ";");
-    if (!early(*v)) continue;
-    open_rows();
-    fetch(*v);
-    out_.close();
+    fetch_rows(*v, 0, early_rows(*v));
   }
 }
 
@@ -121,6 +130,7 @@ void RowValuesText::print_put(const tile::Pass& pass,
               std::to_string(8 * plan_.slots) + " * r) * 4, __float_as_uint(" + id +
               "_scale[r]));");
     out_.close();
+    fetch_rows(*v, early_rows(*v), ready_rows(*v));
   }
 }
 
@@ -130,8 +140,12 @@ void RowValuesText::print_products(const tile::Pass& pass) {
   for (const RowValues* v : list) {
     const std::string id = plan_.value(v->state).id, slots = std::to_string(plan_.slots);
     const Memory& m = memory_[v->state];
-    open_rows();
-    if (!early(*v)) fetch(*v);
+    open_rows(0, rows_of_warp());
+    if (ready_rows(*v) < rows_of_warp()) {
+      out_.open("if (k >= " + std::to_string(ready_rows(*v)) + ")");
+      fetch(*v);
+      out_.close();
+    }
     out_.line(type(*v) + "::scale(" + id + "_part[k], " + at(m.scales) + " + y * " +
               std::to_string(4 * plan_.slots) + ");");
     out_.line(type(*v) + "::run(" + id + "_part[k], " + id + "_words[k], " + at(m.weights) +
@@ -145,7 +159,7 @@ void RowValuesText::print_exchange(const tile::Pass& pass) {
   const auto list = in(pass);
   for (const RowValues* v : list) {
     const std::string id = plan_.value(v->state).id;
-    open_rows();
+    open_rows(0, rows_of_warp());
     out_.line(type(*v) + "::put(" + id + "_part[k], " + at(memory_[v->state].sums) + " + y * " +
               std::to_string(sum_pitch(*v)) + ", " + std::to_string(rows() * sum_pitch(*v)) + ");");
     out_.close();

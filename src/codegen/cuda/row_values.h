@@ -31,9 +31,15 @@ class RowValuesText {
   int rows() const { return 16 * plan_.warps; }
   int all_warps() const { return plan_.warps * plan_.slots; }
   int rows_of_warp() const { return (rows() + all_warps() - 1) / all_warps(); }
-  bool early(const RowValues& v) const;
+  /// Registers that hold the values of one row; none in float32.
+  int64_t words(const RowValues& v) const {
+    return v.tensor->dtype == ir::DType::F32 ? 0 : plan_.n * v.extent / 64;
+  }
+  int early_rows(const RowValues& v) const;
+  int ready_rows(const RowValues& v) const;
+  void fetch_rows(const RowValues& v, int from, int to);
   void fetch(const RowValues& v);
-  void open_rows();
+  void open_rows(int from, int to);
   std::string at(int64_t offset) const { return "shared + " + std::to_string(offset); }
 
   const Plan& plan_;

@@ -4,6 +4,7 @@
 #include "codegen/cuda/notes.h"
 #include "codegen/cuda/operands.h"
 #include "codegen/cuda/row_values.h"
+#include "codegen/cuda/staged.h"
 
 namespace flashlight::codegen::cuda {
 namespace {
@@ -29,8 +30,14 @@ class TensorCore {
   void place_operands();
   std::string base(const Operand& o, const std::string& stage) const;
   std::vector<const Operand*> loop_operands(const tile::Pass& pass) const;
+  /// Who loads an operand: the first thread's number is 0.
+  std::pair<std::string, int> loaders(const Operand& o) const;
   void load(const Operand& o, const std::string& first, const std::string& end,
             const std::string& stage);
+  void print_elements_of(const Operand& o, Phase phase);
+  bool ahead(const tile::Pass& pass) const;
+  void print_loads(const tile::Pass& pass);
+  void print_ring(const tile::Pass& pass);
   void print_combine(const tile::Pass& pass);
   void print_scores(const tile::Pass& pass);
   void print_products(const tile::Pass& pass);
@@ -42,6 +49,7 @@ class TensorCore {
   Writer out_;
   FragmentText text_;
   RowValuesText rows_{plan_, text_, out_};
+  StagedText staged_{plan_, text_, out_};
   int64_t limit_, shared_ = 16;  // the first word: a flag of the CTA
   std::map<const Operand*, int64_t> offset_;
   std::map<std::string, std::string> weights_;  // left sides of products -> arrays
@@ -52,7 +60,7 @@ void TensorCore::place_operands() {
     offset_[&o] = shared_;
     shared_ += bytes_of(o) * (o.own ? plan_.slots : 1);
   }
-  shared_ = rows_.place(shared_);
+  shared_ = staged_.place(rows_.place(shared_));
   if (shared_ > limit_)
     refuse("its tiles need " + std::to_string(shared_) + " bytes of shared memory, there are " +
            std::to_string(limit_));
@@ -83,15 +91,40 @@ std::vector<const Operand*> TensorCore::loop_operands(const tile::Pass& pass) co
   return out;
 }
 
+std::pair<std::string, int> TensorCore::loaders(const Operand& o) const {
+  const int own = 32 * plan_.warps;
+  if (!o.own || plan_.slots == 1) return {"(int)threadIdx.x", threads()};
+  return {"(int)threadIdx.x - slot * " + std::to_string(own), own};
+}
+
 /// Rows from `first` of an operand, by all threads or by those that have it to themselves.
 void TensorCore::load(const Operand& o, const std::string& first, const std::string& end,
                       const std::string& stage) {
-  const int own = 32 * plan_.warps;
-  const bool all = !o.own || plan_.slots == 1;
-  print_load(out_, plan_, o, text_.uniform_place(), first, end, static_cast<int64_t>(rows_of(o)),
-             {base(o, stage), pitch(o)},
-             all ? "(int)threadIdx.x" : "(int)threadIdx.x - slot * " + std::to_string(own),
-             all ? threads() : own);
+  const auto [thread, count] = loaders(o);
+  print_load(out_, plan_, o, text_.uniform_place(), first, end, rows_of(o),
+             {base(o, stage), pitch(o)}, thread, count);
+}
+
+void TensorCore::print_elements_of(const Operand& o, Phase phase) {
+  const auto [thread, count] = loaders(o);
+  print_elements(out_, plan_, o, text_.uniform_place(), "next", "cols_end", rows_of(o),
+                 {base(o, "(stage ^ 1)"), pitch(o)}, thread, count, phase);
+}
+
+/// Whether registers hold the next tile's elements that are computed, while this tile is.
+bool TensorCore::ahead(const tile::Pass& pass) const {
+  constexpr int64_t kMost = 128;  // more spills, as addresses and rows take a hundred
+  int64_t words = 0;
+  for (const Operand* o : loop_operands(pass))
+    words += words_of_thread(*o, rows_of(*o), loaders(*o).second);
+  if (plan_.stages < 2 || words == 0 || words > 24) return false;
+  words +=
+      static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) * plan_.n / 2;
+  for (const tile::State& s : pass.states)
+    if (plan_.value(s.name).kind == Kind::Value && !plan_.is_row_values(s.name))
+      words += plan_.value(s.name).padded / 2;
+  for (const RowValues& v : plan_.row_values) words += v.extent + plan_.n * v.extent / 32;
+  return words <= kMost;
 }
 
 /// What is done with two elements of scores that are no products.
@@ -154,6 +187,7 @@ void TensorCore::print_tile(const tile::Pass& pass) {
   out_.line("const int col0 = tile * " + std::to_string(plan_.n) + " + 2 * t;");
   rows_.print_fetch(pass);
   print_scores(pass);
+  staged_.print_read(pass);
   // The weights of both branches go to one array, so that the products stand outside of them.
   std::vector<std::string> copied;
   weights_.clear();
@@ -185,6 +219,66 @@ void TensorCore::print_tile(const tile::Pass& pass) {
   rows_.print_products(pass);
 }
 
+/// `load`: the loop operands of a tile. Elements only where they do not come a tile ahead.
+void TensorCore::print_loads(const tile::Pass& pass) {
+  const auto operands = loop_operands(pass);
+  out_.open("const auto load = [&](const int tile, const int stage, const bool computed)");
+  // Opaque to the compiler, which else keeps a pointer for every load of a tile.
+  out_.line("const int begin = warp_uniform(tile * " + std::to_string(plan_.n) + ");");
+  out_.line("(void)stage, (void)computed, (void)begin;");
+  const bool ahead_of = ahead(pass);
+  for (const Operand* o : operands) {
+    const bool elements = ahead_of && !o->copied;
+    if (elements) out_.open("if (computed)");
+    load(*o, "begin", "cols_end", "stage");
+    if (elements) out_.close();
+  }
+  staged_.print_load(pass);
+  out_.line("cp_async_commit();");
+  out_.close(";");
+}
+
+void TensorCore::print_ring(const tile::Pass& pass) {
+  const auto operands = loop_operands(pass);
+  const bool ring = plan_.stages > 1, fetch = ahead(pass);
+  out_.line("__syncthreads();");  // a pass before may still read the ring
+  if (ring) out_.line("if (first_tile < end_tile) load(first_tile, 0, true);");
+  out_.line("#pragma unroll 1");
+  out_.open("for (int tile = first_tile; tile < end_tile; ++tile)");
+  if (ring) {
+    out_.line("const int stage = (tile - first_tile) & 1;");
+    out_.line("if (tile + 1 < end_tile) load(tile + 1, stage ^ 1, " +
+              std::string(fetch ? "false" : "true") + ");");
+    out_.line("else cp_async_commit();");
+    out_.line("cp_async_wait<1>();");
+  } else {
+    out_.line("const int stage = 0;");
+    out_.line("load(tile, 0, true);");
+    out_.line("cp_async_wait<0>();");
+  }
+  out_.line("__syncthreads();");
+  if (fetch)
+    out_.line("const int next = warp_uniform((tile + 1) * " + std::to_string(plan_.n) + ");");
+  for (const Operand* o : operands) {
+    const int64_t words = fetch ? words_of_thread(*o, rows_of(*o), loaders(*o).second) : 0;
+    if (words == 0) continue;
+    out_.line("float " + o->id + "_next[" + std::to_string(words) + "];");
+    print_elements_of(*o, Phase::Fetch);
+  }
+  const std::string n = std::to_string(plan_.n);
+  out_.line(
+      "const int lo = " +
+      std::string(plan_.row_values.empty() ? "tile * " + n : "warp_uniform(tile * " + n + ")") +
+      ", hi = lo + " + n + ";");
+  out_.line("const float share = (float)(min_(hi, to) - from) / (float)(to - from);");
+  out_.line("(void)share, (void)stage;");
+  print_tile(pass);
+  for (const Operand* o : operands)
+    if (fetch && !o->copied) print_elements_of(*o, Phase::Put);
+  out_.line("__syncthreads();");
+  out_.close();
+}
+
 void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   const std::string n = std::to_string(plan_.n), again = "again" + std::to_string(index);
   out_.line();
@@ -202,34 +296,8 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   out_.line("const int from = " + lo + ", to = " + hi + ";");
   out_.line("const int first_tile = from / " + n + ", end_tile = to > from ? (to + " + n +
             " - 1) / " + n + " : first_tile;");
-  const auto operands = loop_operands(pass);
-  out_.open("const auto load = [&](const int tile, const int stage)");
-  out_.line("(void)stage;");
-  for (const Operand* o : operands) load(*o, "tile * " + n, "cols_end", "stage");
-  out_.line("cp_async_commit();");
-  out_.close(";");
-  const bool ring = plan_.stages > 1;
-  out_.line("__syncthreads();");  // a pass before may still read the ring
-  if (ring) out_.line("if (first_tile < end_tile) load(first_tile, 0);");
-  out_.line("#pragma unroll 1");
-  out_.open("for (int tile = first_tile; tile < end_tile; ++tile)");
-  if (ring) {
-    out_.line("const int stage = (tile - first_tile) & 1;");
-    out_.line("if (tile + 1 < end_tile) load(tile + 1, stage ^ 1);");
-    out_.line("else cp_async_commit();");
-    out_.line("cp_async_wait<1>();");
-  } else {
-    out_.line("const int stage = 0;");
-    out_.line("load(tile, 0);");
-    out_.line("cp_async_wait<0>();");
-  }
-  out_.line("__syncthreads();");
-  out_.line("const int lo = tile * " + n + ", hi = lo + " + n + ";");
-  out_.line("const float share = (float)(min_(hi, to) - from) / (float)(to - from);");
-  out_.line("(void)share, (void)stage;");
-  print_tile(pass);
-  out_.line("__syncthreads();");
-  out_.close();
+  print_loads(pass);
+  print_ring(pass);
   rows_.print_exchange(pass);
   text_.print_finals(pass);
   if (certified) {

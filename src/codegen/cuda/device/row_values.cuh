@@ -8,7 +8,8 @@
 // channels from g C / 8 on; the order of j and of channels within a product is free.
 template <class E, int N, int H, int C, int Pitch>
 struct RowProduct {
-  static const int kWords = N * C / 64, kSums = C / 2;
+  // Up to eight heads leave the lower half of the instruction's rows empty: it is not kept.
+  static const int kKept = H > 8 ? 4 : 2, kWords = N * C / 64, kSums = kKept * C / 8;
 
   /// `p`: the first of `count` > 0 elements that exist, `stride` elements apart.
   DEVICE void fetch(u32 (&x)[kWords], const E* p, i64 stride, int count) {
@@ -52,8 +53,12 @@ struct RowProduct {
 #pragma unroll
       for (int n = 0; n < C / 8; ++n) {
         const u32* from = x + 4 * k * (C / 16) + n / 2;
-        mma_as(&o[4 * n], a, join(from[0], from[C / 16], n & 1),
+        float d[4] = {o[kKept * n], o[kKept * n + 1], 0.f, 0.f};
+        if (H > 8) d[2] = o[kKept * n + kKept - 2], d[3] = o[kKept * n + kKept - 1];
+        mma_as(d, a, join(from[0], from[C / 16], n & 1),
                join(from[2 * (C / 16)], from[3 * (C / 16)], n & 1), E());
+#pragma unroll
+        for (int i = 0; i < kKept; ++i) o[kKept * n + i] = d[i];
       }
     }
   }
@@ -64,7 +69,7 @@ struct RowProduct {
     const float low = g < H ? __uint_as_float(lds32(scale + 4 * g)) : 0.f;
     const float high = g + 8 < H ? __uint_as_float(lds32(scale + 4 * g + 32)) : 0.f;
 #pragma unroll
-    for (int i = 0; i < kSums; ++i) o[i] *= i & 2 ? high : low;
+    for (int i = 0; i < kSums; ++i) o[i] *= kKept == 4 && (i & 2) ? high : low;
   }
 
   /// o[h] to floats at to + h * apart.
@@ -72,7 +77,8 @@ struct RowProduct {
     const int g = lane_id() >> 2, t = lane_id() & 3;
 #pragma unroll
     for (int i = 0; i < kSums; ++i) {
-      const int h = g + (i & 2) * 4, c = (2 * t + (i & 1)) * (C / 8) + i / 4;
+      const int h = g + (kKept == 4 ? (i & 2) * 4 : 0);
+      const int c = (2 * t + (i & 1)) * (C / 8) + i / kKept;
       if (h < H) sts32(to + h * apart + 4 * c, __float_as_uint(o[i]));
     }
   }

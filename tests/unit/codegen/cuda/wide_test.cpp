@@ -158,6 +158,42 @@ TEST(Wide, RowValuesOfManyShapes) {
   EXPECT_LT(run(points("f32", 3, 48), 2, 16, 1).error, 2e-5);  // channels that lanes do not divide
 }
 
+/// Attention with a bias, whose layout is BIAS and whose element is AT.
+const char* const kBias = R"(
+symbol S = LENGTH
+input q : bf16[8, S, 16]
+input k : bf16[8, S, 16]
+input v : bf16[8, S, 16]
+input at : TYPE[BIAS]
+compute s[h:8, i:S, j:S] : f32 = sum[r0:16] q[h, i, r0] * k[h, j, r0]
+compute x[h:8, i:S, j:S] : f32 = s[h, i, j] / 4.0 + at[ELEMENT]
+compute m[h:8, i:S] : f32 = max[r0:S] x[h, i, r0]
+compute z[h:8, i:S] : f32 = sum[r0:S] exp(x[h, i, r0] - m[h, i])
+compute o[h:8, i:S, c:16] : bf16 = sum[r0:S] exp(x[h, i, r0] - m[h, i]) / z[h, i] * v[h, r0, c]
+output o
+)";
+
+TEST(Wide, BiasesComeInPieces) {
+  const auto text = [](const char* type, const char* shape, const char* element,
+                       const char* length) {
+    std::string out = with(with(kBias, "BIAS", shape), "ELEMENT", element);
+    return with(with(out, "TYPE", type), "LENGTH", length);
+  };
+  for (const char* type : {"bf16", "f32"})
+    for (const auto& [shape, element] :
+         {std::pair("8, S, S", "h, i, j"), {"S, S", "i, j"}, {"S, S, 8", "i, j, h"}}) {
+      const Outcome out = run(text(type, shape, element, "40"));
+      EXPECT_LT(out.error, 8e-3) << type << " " << shape;
+      EXPECT_TRUE(has(out.text, "_tile_words")) << type << " " << shape;
+    }
+  // Rows that do not start at multiples of 16 bytes are read element by element.
+  const Outcome odd = run(text("bf16", "8, S, S", "h, i, j", "37"));
+  EXPECT_LT(odd.error, 8e-3);
+  EXPECT_FALSE(has(odd.text, "_tile_words"));
+  const Outcome transposed = run(text("bf16", "8, S, S", "h, j, i", "40"));
+  EXPECT_LT(transposed.error, 8e-3);
+}
+
 TEST(Wide, RowValuesThatAreRefused) {
   EXPECT_THROW(run(points("bf16", 8, 24)), Refused);   // no pieces for all lanes
   EXPECT_THROW(run(points("bf16", 32, 32)), Refused);  // more heads than a tile has
