@@ -17,7 +17,7 @@ REMOTE := build/remote
 REMOTE_PYTHON = FLASHLIGHT_CACHE_DIR=$(CURDIR)/$(REMOTE)/cache \
                 PYTHONPATH=$(CURDIR)/$(REMOTE)/site:$(CURDIR) $(GPU_PYTHON)
 GPU_PYTHON ?= python3
-GPU_JOBS ?= 6
+GPU_JOBS ?= 8
 BENCH ?=
 
 package_sources = $(shell find $(wildcard CMakeLists.txt pyproject.toml cmake include src python) \
