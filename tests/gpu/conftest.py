@@ -1,7 +1,7 @@
 """Tests on an NVIDIA GPU: `make gputest` there. Elsewhere all of them are skipped.
 
-A kernel that hangs cannot be interrupted: a test that runs for longer than LIMIT_S ends its process,
-after printing its name. pytest-xdist reports the lost worker and starts another one."""
+A kernel that hangs cannot be interrupted: a test that runs for longer than LIMIT_S ends its
+process, after printing its name. pytest-xdist reports the lost worker and starts another one."""
 
 import faulthandler
 import logging
@@ -49,7 +49,7 @@ def give_up(name: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    """The timer's thread runs while the test waits for the GPU: that wait holds no lock of Python."""
+    """The timer's thread runs while a test waits for the GPU: waiting holds no lock of Python."""
     timer = threading.Timer(LIMIT_S, give_up, [item.nodeid])
     timer.daemon = True
     timer.start()
