@@ -31,9 +31,9 @@ void call(const api::Compiled& compiled, const Addresses& inputs, const Strides&
           const Addresses& outputs, const Strides& output_strides,
           const std::vector<int64_t>& symbols, int gpu, uintptr_t stream, uintptr_t workspace,
           bool tf32, bool tune) {
-  compiled.call(views(inputs, input_strides), views(outputs, output_strides), symbols,
-                {gpu, reinterpret_cast<void*>(stream), reinterpret_cast<void*>(workspace), tf32,
-                 tune});
+  compiled.call(
+      views(inputs, input_strides), views(outputs, output_strides), symbols,
+      {gpu, reinterpret_cast<void*>(stream), reinterpret_cast<void*>(workspace), tf32, tune});
 }
 
 }  // namespace
@@ -68,8 +68,8 @@ void bind_compile(nb::module_& m) {
       .def("workspace_bytes", &api::Compiled::workspace_bytes, nb::arg("symbols"))
       .def("__call__", &call, nb::arg("inputs"), nb::arg("input_strides"), nb::arg("outputs"),
            nb::arg("output_strides"), nb::arg("symbols"), nb::arg("gpu") = api::kCpu,
-           nb::arg("stream") = 0, nb::arg("workspace") = 0, nb::arg("tf32") = false, nb::arg("tune") = false,
-           nb::call_guard<nb::gil_scoped_release>());
+           nb::arg("stream") = 0, nb::arg("workspace") = 0, nb::arg("tf32") = false,
+           nb::arg("tune") = false, nb::call_guard<nb::gil_scoped_release>());
 }
 
 }  // namespace flashlight::python

@@ -78,11 +78,13 @@ int64_t loss(const runtime::cuda::Resources& r) {
 }
 
 std::string describe(const tile::Schedule& s) {
-  std::string out = s.path + ", rows " + std::to_string(s.row_tile) + ", columns " +
-                    std::to_string(s.loop_tile);
+  std::string out =
+      s.path + ", rows " + std::to_string(s.row_tile) + ", columns " + std::to_string(s.loop_tile);
   if (s.path == "simt") return out;
-  if (s.path == "hopper") out += ", warpgroups " + std::to_string(s.warps / 4);
-  else out += ", warps " + std::to_string(s.warps);
+  if (s.path == "hopper")
+    out += ", warpgroups " + std::to_string(s.warps / 4);
+  else
+    out += ", warps " + std::to_string(s.warps);
   return out + ", stages " + std::to_string(s.stages);
 }
 

@@ -38,8 +38,8 @@ class Executable {
 /// A kernel for one specialization.
 struct Variant {
   tile::Kernel kernel;
-  std::string text;       // its source
-  std::string resources;  // GPU: what it takes of a multiprocessor
+  std::string text;                      // its source
+  std::string resources;                 // GPU: what it takes of a multiprocessor
   std::vector<std::string> notes;        // GPU: roles, shortcuts that apply, why others do not
   std::vector<std::string> passed_over;  // GPU: schedules that were not taken, and why
   std::shared_ptr<const Executable> executable;

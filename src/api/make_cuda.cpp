@@ -92,7 +92,8 @@ std::vector<tile::Schedule> CudaMaker::schedules() const {
 }
 
 Making CudaMaker::making() const {
-  return {[this](const tile::Schedule& s) { return emit(s); }, [this](Candidate& c) { compile(c); }};
+  return {[this](const tile::Schedule& s) { return emit(s); },
+          [this](Candidate& c) { compile(c); }};
 }
 
 Candidate CudaMaker::emit(const tile::Schedule& schedule) const {

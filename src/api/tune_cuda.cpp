@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostMeasured = 6;
 constexpr int kRounds = 7;
-constexpr double kRoundMs = 3;      // of one candidate in one round
+constexpr double kRoundMs = 3;       // of one candidate in one round
 constexpr double kWorthwhile = .98;  // of the default's time: less than that is noise
 constexpr const char* kPick = "pick";
 

@@ -71,7 +71,8 @@ StreamMemory::StreamMemory(size_t bytes, void* stream) : stream_(stream) {
   if (!driver.memory_allocate_async || !driver.memory_free_async)
     throw CompileError("the NVIDIA driver has no memory in the order of a stream");
   Address address = 0;
-  check(driver, driver.memory_allocate_async(&address, bytes, stream), "no device memory for a workspace");
+  check(driver, driver.memory_allocate_async(&address, bytes, stream),
+        "no device memory for a workspace");
   data_ = reinterpret_cast<void*>(address);
 }
 

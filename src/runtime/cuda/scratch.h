@@ -9,7 +9,8 @@ namespace flashlight::runtime::cuda {
  *  side. Allocates nothing after the first call for a device. Throws CompileError. */
 void* launch_counter(int device, void* stream);
 
-/** Takes the memory for counters, so that launch_counter() needs none while a stream is captured. */
+/** Takes the memory for counters, so that launch_counter() needs none while a stream is captured.
+ */
 void reserve_counters(int device);
 
 /** Memory in the order of a stream, given back when what was launched before has run. */

@@ -12,8 +12,8 @@ struct FakeDriver {
   void* stream = nullptr;
   size_t param_bytes = 64;  // that every kernel takes
   unsigned char params[4096] = {};
-  int capturing = 0;     // status of every stream
-  double clock_ms = 0;   // each launch takes milliseconds:
+  int capturing = 0;    // status of every stream
+  double clock_ms = 0;  // each launch takes milliseconds:
   double (*cost_ms)(unsigned threads, unsigned shared) = nullptr;
   // Of the last tensor map.
   unsigned rank = 0;
