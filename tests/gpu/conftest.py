@@ -17,12 +17,15 @@ LIMIT_S = float(os.environ.get("GPU_TEST_SECONDS", "60"))
 STATUS_HUNG = 70
 os.environ.setdefault("FLASHLIGHT_CACHE_DIR", tempfile.mkdtemp(prefix="flashlight-gpu-"))
 logging.getLogger("torch.__trace").propagate = False
-terminal = os.fdopen(os.dup(sys.__stderr__.fileno()), "w")  # pytest takes stderr away
+terminal = sys.stderr
 
 
 def pytest_configure(config):
     """A kernel that fell back gives right values too: the warning must fail the test."""
+    global terminal
     config.addinivalue_line("filterwarnings", "error:flashlight")
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        terminal = os.fdopen(os.dup(2), "w")  # else what is told at the end is captured too
 
 
 def rank(item) -> int:
