@@ -18,7 +18,7 @@ REMOTE_ENV = FLASHLIGHT_CACHE_DIR=$(CURDIR)/$(REMOTE)/cache \
              PYTHONPATH=$(CURDIR)/$(REMOTE)/site:$(CURDIR)
 REMOTE_PYTHON = $(REMOTE_ENV) $(GPU_PYTHON)
 GPU_PYTHON ?= python3
-GPU_JOBS ?= 8
+GPU_JOBS ?= 12
 BENCH ?=
 COMPUTE_SANITIZER ?= $(firstword $(wildcard /usr/local/cuda/bin/compute-sanitizer) compute-sanitizer)
 
