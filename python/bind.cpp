@@ -1,4 +1,5 @@
 #include "bind.h"
+#include "runtime/warning.h"
 #include "support/env.h"
 #include "support/error.h"
 
@@ -12,6 +13,21 @@ ir::DType dtype_of(const std::string& text) {
   return out;
 }
 
+namespace {
+
+/// Through Python's own filters. A filter that makes warnings errors cannot stop a compile midway:
+/// the error is reported and dropped.
+void warn(const std::string& text) {
+  if (!Py_IsInitialized()) return;
+  const nb::gil_scoped_acquire lock;
+  try {
+    nb::module_::import_("warnings").attr("warn")("flashlight: " + text);
+  } catch (nb::python_error& e) {
+    e.discard_as_unraisable("a warning of flashlight");
+  }
+}
+
+}  // namespace
 }  // namespace flashlight::python
 
 NB_MODULE(_core, module) {
@@ -26,6 +42,7 @@ NB_MODULE(_core, module) {
   module.def("version", [] { return FLASHLIGHT_VERSION; });
   module.def("debug_print", &debug_print, nb::arg("topic"), nb::arg("text"));
   module.def("debug_wants", &debug_wants, nb::arg("topic"));
+  runtime::set_warning_handler(&python::warn);
   python::bind_build(module);
   python::bind_program(module);
   python::bind_compile(module);

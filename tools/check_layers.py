@@ -38,7 +38,7 @@ LAYERS["api"] = (*LAYERS, "flashlight")
 # Clients see the public header, and: the binding builds programs and asks for regions, so it sees
 # the IR and the entry points; micro-benchmarks time the device headers.
 CLIENTS = {
-    "python": ("api", "ir", "support", "transform"),
+    "python": ("api", "ir", "runtime", "support", "transform"),
     "examples": (),
     "bench": ("codegen/cpu/device",),
 }

@@ -8,8 +8,10 @@ namespace {
 // Extents of axes are part of an axis's identity, not of the expression it stands in.
 bool has_inner(Expr e) { return !e->args.empty() && e->op != Op::Axis; }
 
-struct Transformer {
-  const std::function<Expr(Expr)>& fn;
+/// Bottom-up, but for what is in `done` from the start; `fn` sees each rebuilt node.
+template <class F>
+struct Rebuilder {
+  F fn;
   std::unordered_map<Expr, Expr> done;
 
   Expr operator()(Expr e) {
@@ -25,21 +27,8 @@ struct Transformer {
   }
 };
 
-struct Substituter {
-  Substitution done;  // starts as the map itself
-
-  Expr operator()(Expr e) {
-    if (auto it = done.find(e); it != done.end()) return it->second;
-    Expr rebuilt = e;
-    if (has_inner(e)) {
-      std::vector<Expr> args;
-      args.reserve(e->args.size());
-      for (Expr arg : e->args) args.push_back((*this)(arg));
-      rebuilt = with_args(e, std::move(args));
-    }
-    return done[e] = rebuilt;
-  }
-};
+template <class F>
+Rebuilder(F, Substitution) -> Rebuilder<F>;
 
 struct Visitor {
   const std::function<void(Expr)>& fn;
@@ -64,9 +53,13 @@ std::vector<Expr> collect(Expr e, Op op) {
 
 }  // namespace
 
-Expr transform(Expr e, const std::function<Expr(Expr)>& fn) { return Transformer{fn, {}}(e); }
+Expr transform(Expr e, const std::function<Expr(Expr)>& fn) {
+  return Rebuilder{std::cref(fn), Substitution{}}(e);
+}
 
-Expr substitute(Expr e, const Substitution& map) { return map.empty() ? e : Substituter{map}(e); }
+Expr substitute(Expr e, const Substitution& map) {
+  return map.empty() ? e : Rebuilder{[](Expr same) { return same; }, map}(e);
+}
 
 void visit(Expr e, const std::function<void(Expr)>& fn) { Visitor{fn, {}}(e); }
 

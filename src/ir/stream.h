@@ -75,5 +75,10 @@ struct Stream {
 };
 
 std::string print(const Stream& stream);
+/// "a, b": names of axes; "x[a, b]" with a value's name (the name alone without axes).
+std::string names_text(const std::vector<Expr>& axes);
+std::string value_text(const std::string& name, const std::vector<Expr>& axes);
+/// "store o[a, 2 * b] : f32 = x[a, b]"
+std::string store_text(const Store& store);
 
 }  // namespace flashlight::ir

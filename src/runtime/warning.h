@@ -9,7 +9,7 @@ namespace flashlight::runtime {
  *  process. Goes to the handler; without one, a line on stderr. Thread-safe. */
 void warn(const std::string& text);
 
-/** Replaces the receiver of warnings (the Python door passes warnings.warn). Empty: stderr. */
+/** Replaces the receiver of warnings (the Python door passes its warnings.warn). Empty: stderr. */
 void set_warning_handler(std::function<void(const std::string&)> handler);
 
 }  // namespace flashlight::runtime

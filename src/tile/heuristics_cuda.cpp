@@ -20,8 +20,11 @@ struct Shape {
   int64_t row_columns = 0;   // columns of row operands
   int64_t loop_columns = 0;  // columns of loop operands
   int bytes = 2;             // of an operand's element
+  int64_t tables = 0;        // loads of data over rows and the loop: bias, masks
   bool masked = false;       // the end of the loop grows with the row
-  int64_t length = 0;        // of the loop, as far as it is known
+  bool band = false;         // its start too
+  int64_t rows = 0;          // of the tiled axis, as far as they are known
+  int64_t length = 0;        // of the loop
 };
 
 int64_t columns(const std::vector<Expr>& axes) {
@@ -50,8 +53,21 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
       if (first(seen, t.contraction->b)) s.loop_columns += columns(t.contraction->n);
       s.values += columns(t.contraction->n);
     }
-    for (Expr e : symbols_of(p.live.hi))
-      for (Expr a : k.tiled) s.masked |= e->name() == a->name() + ".hi";
+    for (Expr a : k.tiled) {
+      for (Expr e : symbols_of(p.live.hi)) s.masked |= e->name() == a->name() + ".hi";
+      for (Expr e : symbols_of(p.live.lo)) s.band |= e->name() == a->name() + ".lo";
+    }
+    std::unordered_set<Expr> tables;
+    const auto look = [&](Expr body) {
+      if (!body) return;
+      for (Expr l : loads_of(body))
+        for (const Input& i : k.inputs)
+          if (i.name == l->name() && uses(l, k.loop)) tables.insert(l);
+    };
+    for (const Statement& t : p.before)
+      if (t.op == Reduce::None && t.storage != Storage::Direct) look(t.body);
+    for (const State& t : p.states) look(t.body);
+    s.tables += static_cast<int64_t>(tables.size());
   }
   for (const Input& i : k.inputs)
     if (i.dtype == DType::F32 && i.shape.size() > 2) s.bytes = 4;
@@ -59,19 +75,22 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
   for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max<int64_t>(1, i.hint);
   for (const auto& [name, value] : k.specialization.fixed) sizes[name] = value;
   s.length = evaluate(k.loop->extent(), sizes);
+  for (Expr a : k.tiled) s.rows = evaluate(a->extent(), sizes);
   return s;
 }
 
 /// Registers of a thread that fragments may take, by warpgroups of a CTA: measured with ptxas
 /// (shared/hopper.md, shared/prototype).
-int64_t register_limit(int groups) { return groups == 4 ? 80 : groups == 3 ? 128 : 200; }
+int64_t register_limit(int groups) { return groups == 4 ? 80 : groups == 3 ? 128 : 192; }
 
 /// The longest loop tile that fits, at most `most`; 0: none.
-int64_t hopper_tile(const Shape& s, int groups, int stages, int64_t most, int64_t shared) {
+int64_t hopper_tile(const Shape& s, int groups, int stages, int row_buffers, int64_t most,
+                    int64_t shared) {
   for (int64_t n = most; n >= 16; n -= 16) {
-    const int64_t registers = s.scores * n / 2 + s.weights * n / 4 + s.values / 2;
+    // Maps take turns: one of them has scores at a time.
+    const int64_t registers = n / 2 + s.weights * n / 4 + s.values / 2 + s.tables * n / 4;
     const int64_t bytes =
-        2 * (2 * 64 * groups * s.row_columns + stages * n * s.loop_columns) + 2048;
+        2 * (row_buffers * 64 * groups * s.row_columns + stages * n * s.loop_columns) + 2048;
     if (registers <= register_limit(groups) && bytes <= shared) return n;
   }
   return 0;
@@ -81,24 +100,38 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
   struct Pick {
     int groups, stages;
     int64_t most;
+    int row_buffers = 2;
   };
   std::vector<Pick> picks;
   const bool narrow = s.values <= 64;
-  if (narrow)
+  if (narrow && s.band)  // few tiles a row: those past a warpgroup's rows are a larger share
+    picks = {{2, 4, 64}, {4, 4, 64}};
+  else if (narrow)
     picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}};
   else if (s.masked || s.length <= 2048)
     picks = {{2, 2, 128}, {3, 3, 80}};
   else
     picks = {{3, 3, 80}, {2, 2, 128}};
-  for (int64_t most : {96, 64, 48, 32}) picks.push_back({2, 2, most});
-  for (int64_t most : {64, 32}) picks.push_back({1, 2, most});
+  // Rows that do not fill the last tile are computed for nothing.
+  const auto waste = [&](const Pick& p) {
+    const int64_t tile = 64 * p.groups, rows = std::max<int64_t>(s.rows, 1);
+    return 8 * ((rows + tile - 1) / tile * tile) / rows;  // in eighths
+  };
+  std::stable_sort(picks.begin(), picks.end(),
+                   [&](const Pick& a, const Pick& b) { return waste(a) < waste(b) && waste(b) > 9; });
+  for (int64_t most : {128, 96, 64}) picks.push_back({2, 2, most});
+  for (int64_t most : {128, 80, 64, 48, 32}) picks.push_back({2, 2, most, 1});
+  for (int64_t most : {64, 32}) picks.push_back({1, 2, most, 1});
   for (const Pick& pick : picks) {
     Schedule t;
     t.path = "hopper";
-    t.warps = 4 * pick.groups, t.stages = pick.stages;
+    t.warps = 4 * pick.groups, t.stages = pick.stages, t.row_buffers = pick.row_buffers;
     t.row_tile = 16 * t.warps;
-    t.loop_tile = hopper_tile(s, pick.groups, pick.stages, pick.most, target.shared_bytes);
-    if (t.loop_tile == 0) continue;
+    t.loop_tile = hopper_tile(s, pick.groups, pick.stages, pick.row_buffers, pick.most,
+                              target.shared_bytes);
+    // A second buffer of rows is worth less than tiles of twice the length.
+    if (t.loop_tile == 0 || (pick.row_buffers == 2 && t.loop_tile < pick.most && t.loop_tile < 64))
+      continue;
     t.panel = t.loop_tile;
     if (std::find(out->begin(), out->end(), t) == out->end()) out->push_back(t);
   }

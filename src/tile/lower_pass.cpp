@@ -203,7 +203,8 @@ void PassLowering::lower_state(const StreamState& s) {
     out.contraction = contraction(s.name, *p, s.op);
     auto axes_b = joined({used_in(p->factors.b, p->batch), p->k, p->n});
     // A panel is as wide as the largest register block: narrow values lie in rows.
-    const bool wide = values.size() == 1 && evaluate(values[0]->extent(), {}) >= kernel_.schedule.panel;
+    const bool wide =
+        values.size() == 1 && evaluate(values[0]->extent(), {}) >= kernel_.schedule.panel;
     Storage packed = wide ? Storage::Panel : Storage::Scratch;
     out.contraction->b = loop_operand(p->factors.b, axes_b, in_place ? Storage::Direct : packed);
     operands_.push_back({pass_.states.size(), p->factors.a});

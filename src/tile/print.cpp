@@ -7,16 +7,6 @@ namespace {
 
 using namespace ir;
 
-std::string names(const std::vector<Expr>& axes) {
-  std::string out;
-  for (Expr a : axes) out += (out.empty() ? "" : ", ") + a->name();
-  return out;
-}
-
-std::string at(const std::string& name, const std::vector<Expr>& axes) {
-  return axes.empty() ? name : name + "[" + names(axes) + "]";
-}
-
 std::string extents(const std::vector<Expr>& axes) {
   std::string out;
   for (Expr a : axes) out += " " + a->name() + " < " + print(a->extent()) + ";";
@@ -33,7 +23,7 @@ const char* storage(Storage s) {
 /// o[i, c] sum= weights[i, j] x columns[j, c]: the operands by name, the product where it is none.
 std::string product(const Contraction& c) {
   const bool multiplies = c.combine->op == Op::Mul;
-  return std::string(reduce_text(c.op)) + "(" + names(c.k) + ") " + c.a + " x " + c.b +
+  return std::string(reduce_text(c.op)) + "(" + names_text(c.k) + ") " + c.a + " x " + c.b +
          (multiplies ? "" : " by " + print(c.combine));
 }
 
@@ -53,12 +43,7 @@ class Printer {
     statements("prologue", k_.prologue, k_.prologue_contractions);
     for (size_t i = 0; i < k_.passes.size(); ++i) pass(i, k_.passes[i]);
     statements("epilogue", k_.epilogue, {});
-    for (const Store& o : k_.outputs) {
-      std::string index;
-      for (Expr e : o.index) index += (index.empty() ? "" : ", ") + print(e);
-      line(1,
-           "store " + o.name + "[" + index + "] : " + dtype_text(o.dtype) + " = " + print(o.body));
-    }
+    for (const Store& o : k_.outputs) line(1, store_text(o));
     return out_;
   }
 
@@ -83,14 +68,14 @@ class Printer {
   void statements(const std::string& title, const std::vector<Statement>& list,
                   const std::vector<Contraction>& contractions) {
     for (const Statement& s : list) {
-      std::string text = title + " " + at(s.name, s.axes) + " (" + storage(s.storage);
+      std::string text = title + " " + value_text(s.name, s.axes) + " (" + storage(s.storage);
       if (!s.alias.empty()) text += ", over " + s.alias;
       text += ") = ";
       if (const Contraction* c = product_of(contractions, s.name)) {
         text += product(*c);
       } else {
         if (s.op != Reduce::None)
-          text += std::string(reduce_text(s.op)) + "(" + names(s.reduce_axes) + ") ";
+          text += std::string(reduce_text(s.op)) + "(" + names_text(s.reduce_axes) + ") ";
         text += print(s.body);
       }
       line(depth_, text);
@@ -106,7 +91,7 @@ class Printer {
     for (const State& s : p.states)
       if (s.references.empty()) state(s);
     for (const StreamReference& r : p.references)
-      line(2, "reference " + at(r.name, r.axes) + " = " + print(r.start) + ", then " +
+      line(2, "reference " + value_text(r.name, r.axes) + " = " + print(r.start) + ", then " +
                   (r.target ? print(r.target) : "fixed") + "; ends as " + r.follows);
     for (const State& s : p.states)
       for (const auto& [from, factor] : s.move)
@@ -116,12 +101,13 @@ class Printer {
       if (!s.references.empty()) state(s);
     changed("before", p.before, p.before_full, p.contractions);
     changed("after", p.after, p.after_full, p.contractions);
-    for (const auto& f : p.finals) line(2, "final " + at(f.name, f.axes) + " = " + print(f.body));
+    for (const auto& f : p.finals)
+      line(2, "final " + value_text(f.name, f.axes) + " = " + print(f.body));
     depth_ = 1;
   }
 
   void state(const State& s) {
-    const std::string head = "state " + at(s.name, s.axes) + " = ";
+    const std::string head = "state " + value_text(s.name, s.axes) + " = ";
     if (s.contraction) return line(2, head + product(*s.contraction));
     const std::string op = std::string(reduce_text(s.op)) + "(" + k_.loop->name() + ") ";
     line(2, head + op + print(s.body));

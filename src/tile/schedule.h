@@ -47,6 +47,7 @@ struct Schedule {
   std::string path;                     // GPU: "hopper", "tensor_core" or "simt", see codegen/cuda
   int warps = 4;                        // GPU: those that compute; 16 rows each
   int stages = 2;                       // GPU: tiles of loop operands in flight
+  int row_buffers = 2;                  // GPU: row operands of so many units at a time
   std::vector<std::string> whole_rows;  // row axes (constant extents) that lie whole in a tile
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };

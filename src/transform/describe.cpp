@@ -120,8 +120,8 @@ class Description {
  private:
   /// A final where something live was seen; see unseen.h.
   static Expr seen(Expr e) {
-    const bool settled = e->op == Op::Where && ir::is_const(e->args[1]) &&
-                         std::isnan(ir::const_value(e->args[1]));
+    const bool settled =
+        e->op == Op::Where && ir::is_const(e->args[1]) && std::isnan(ir::const_value(e->args[1]));
     return settled ? e->args[2] : e;
   }
 

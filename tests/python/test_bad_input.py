@@ -83,9 +83,10 @@ def test_no_compiler_on_the_path(tmp_path):
 
 @ours_only
 def test_cache_folder_that_cannot_be_written(tmp_path):
-    """Under a file nothing can be made, not even by root."""
+    """Under a file nothing can be made, not even by root: one warning, by Python's warnings."""
     (tmp_path / "file").write_text("")
-    right(**env(tmp_path) | {"FLASHLIGHT_CACHE_DIR": str(tmp_path / "file" / "cache")})
+    err = right(**env(tmp_path) | {"FLASHLIGHT_CACHE_DIR": str(tmp_path / "file" / "cache")})
+    assert err.count("UserWarning: flashlight: the cache folder cannot be used") == 1, err
 
 
 @ours_only

@@ -1,8 +1,8 @@
 """The one oracle and the one tolerance rule of all Python tests.
 
 The oracle is the same function in eager PyTorch on fp64 inputs. What we compute may differ from it
-by what eager PyTorch itself differs at the dtype under test, plus eight ulps of the output.
-(The aim is one; docs/semantics.md says how often it is missed.)
+by what eager PyTorch itself differs at the dtype under test, plus four ulps of the output.
+(The aim is one; docs/semantics.md says where it is missed.)
 """
 
 import math
@@ -52,7 +52,7 @@ def error(got: torch.Tensor, want: torch.Tensor, where=None) -> float:
     return largest(got.double()[both] - want.double()[both])
 
 
-def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: int = 8) -> float:
+def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: int = 4) -> float:
     """The largest error that passes: eager's own, plus `ulps` of the output's magnitude. Both
     errors are the worst of many roundings; which is larger is chance, hence more than one."""
     magnitude, dtype = largest(want), by_eager.dtype
@@ -62,7 +62,7 @@ def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: i
     return bound
 
 
-def check_one(got, by_eager, want, length: int = 1, ulps: int = 8, name: str = "output"):
+def check_one(got, by_eager, want, length: int = 1, ulps: int = 4, name: str = "output"):
     assert got.shape == by_eager.shape, f"{name}: shape {got.shape}, eager {by_eager.shape}"
     assert got.dtype == by_eager.dtype, f"{name}: dtype {got.dtype}, eager {by_eager.dtype}"
     nan, eager_nan = got.isnan(), by_eager.isnan()
@@ -76,7 +76,7 @@ def check_one(got, by_eager, want, length: int = 1, ulps: int = 8, name: str = "
     assert found <= bound, f"{name}: error {found:.2e} above {bound:.2e}; eager has {worst:.2e}"
 
 
-def check(got, fn, args, length: int = 1, ulps: int = 8):
+def check(got, fn, args, length: int = 1, ulps: int = 4):
     """`got` is what the compiler returned for fn(*args)."""
     got, by_eager, want = as_tuple(got), eager(fn, args), oracle(fn, args)
     assert len(got) == len(by_eager)

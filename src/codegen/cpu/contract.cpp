@@ -193,7 +193,7 @@ void ContractionPrinter::sizes(const Operand& a, const Operand& b) {
     n_text_ = n.id + (b.padded ? "_p" : "_n");
   } else {
     ragged_n_ = !b.padded && n.extent % (vectors_ * plan_.lanes()) != 0;
-    n_text_ = std::to_string(!b.padded     ? n.extent
+    n_text_ = std::to_string(!b.padded    ? n.extent
                              : b.panelled ? round_up(n.extent, plan_.panel)
                                           : plan_.width(n.extent));
   }
@@ -232,10 +232,11 @@ void ContractionPrinter::call(const std::string& start, const Operand& a, const 
   const std::string op = operation();
   std::string text = op.empty() ? "gemm_block" : "contract_block";
   const int tails = (ragged_m_ ? 1 : 0) + (ragged_n_ ? 2 : 0);
-  text += "<T, " + std::to_string(micro_rows_) + ", " + std::to_string(vectors_) + ", Start::" + start + ", " +
-          std::to_string(tails) + ">(" + op + (op.empty() ? "" : ", ") + m_text_ + ", " + n_text_ +
-          ", " + k + ", {" + shifted(a, at_k(a)) + ", " + (m_ ? a.stride(m_).str() : "0") + ", " +
-          a.stride(k_).str() + "}, {" + shifted(b, at_k(b)) + ", " + b.stride(k_).str() + ", ";
+  text += "<T, " + std::to_string(micro_rows_) + ", " + std::to_string(vectors_) +
+          ", Start::" + start + ", " + std::to_string(tails) + ">(" + op +
+          (op.empty() ? "" : ", ") + m_text_ + ", " + n_text_ + ", " + k + ", {" +
+          shifted(a, at_k(a)) + ", " + (m_ ? a.stride(m_).str() : "0") + ", " + a.stride(k_).str() +
+          "}, {" + shifted(b, at_k(b)) + ", " + b.stride(k_).str() + ", ";
   const auto slot = scope_.find(c_.b);
   text += b.panelled ? slot->second.array->strides.back().str()
                      : std::to_string(vectors_ * plan_.lanes());

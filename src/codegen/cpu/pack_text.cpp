@@ -76,7 +76,7 @@ void KernelText::print_pack_bytes(Writer& out) const {
     for (size_t d = 0; d < s.axes.size(); d++) {
       const AxisPlan& p = plan_.axis(s.axes[d]);
       const bool last = d + 1 == s.axes.size();
-      const int64_t n = !last                   ? p.extent
+      const int64_t n = !last                 ? p.extent
                         : it->second.panelled ? round_up(p.extent, plan_.panel)
                                               : plan_.width(p.extent);
       count =

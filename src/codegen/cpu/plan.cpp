@@ -27,8 +27,8 @@ std::vector<std::string> reserved_names() {
       "Flag",     "i64",         "i32",       "u8",         "f16",
       "bf16",     "rounded",     "fill",      "any",        "all",
       "gather",   "exp2_nonpos", "exp_below", "inner",      "Dot",
-      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block", "dot_rows",
-      "step",     "Work",        "run",       "to"};
+      "offsets",  "data",        "nonempty",  "gemm_block", "contract_block",
+      "dot_rows", "step",        "Work",      "run",        "to"};
   return names;
 }
 
@@ -125,9 +125,8 @@ void Plan::plan_packs() {
       array.strides[d] = next;
       const AxisPlan& p = axis(s.axes[d]);
       const bool padded = d + 1 == s.axes.size();  // register blocks may run over its end
-      next = times(next, p.role == Role::Loop
-                             ? Stride{0, "a.loop_p"}
-                             : Stride{padded ? width(p.extent) : p.extent, ""});
+      next = times(next, p.role == Role::Loop ? Stride{0, "a.loop_p"}
+                                              : Stride{padded ? width(p.extent) : p.extent, ""});
     }
     if (array.panelled) array.strides.back() = next;
     packs[s.name] = array;

@@ -6,6 +6,7 @@
 
 #include "codegen/cuda/fragment_text.h"
 #include "ir/rewrite.h"
+#include "ir/simplify.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
@@ -171,6 +172,7 @@ bool FragmentText::is_row_level(Expr e) const {
   bool row = !uses(e, plan_.loop);
   visit(e, [&](Expr x) {
     if (x->op != Op::Load && x->op != Op::Symbol) return;
+    if (x->op == Op::Symbol && x->name() == "offset") row = false;
     const auto v = plan_.values.find(x->name());
     if (v != plan_.values.end() && v->second.kind != Kind::Row) row = false;
   });
@@ -193,6 +195,18 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       if (x->op == Op::Add || x->op == Op::Sub) {
         split({x->args[0], t.k, t.factor});
         return split({x->args[1], x->op == Op::Add ? t.k : -t.k, t.factor});
+      }
+      // An integer that grows with the column: a value per row and a constant per element.
+      if (x->op == Op::Cast && x->args[0]->type == Type::Int) {
+        const auto parts = affine(x->args[0]);
+        const Expr step = parts ? parts->coefficient(plan_.loop) : Expr();
+        if (step && is_const(step) && is_row_level(x->args[0] - step * plan_.loop) &&
+            is_row_level(substitute(x->args[0], {{plan_.loop, symbol("col0")}}))) {
+          const Expr row = cast(substitute(x->args[0], {{plan_.loop, symbol("col0")}}), x->type);
+          place->values["offset"] = "(float)(8 * (i >> 2) + (i & 1))";
+          split({row, t.k, t.factor});
+          return split({symbol("offset", x->type), t.k * const_value(step), t.factor});
+        }
       }
       if (x->op == Op::Neg) return split({x->args[0], -t.k, t.factor});
       if (x->op == Op::Mul) {

@@ -110,7 +110,7 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   for (const auto& [s, terms] : moved) {  // fragments read rows as they were
     const Value& v = plan_.value(s->name);
     if (v.kind != Kind::Value) continue;
-    if (deferred) {
+    if (deferred || (in_loop && plan_.is_row_values(s->name))) {
       out_.line("#pragma unroll");
       out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_scale[r] = " + terms[0].factor + "[r];");
       continue;

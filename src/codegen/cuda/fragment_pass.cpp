@@ -344,7 +344,7 @@ void FragmentText::print_step(const tile::Pass& pass, const Step& step) {
       std::string alive;
       bool operand = false;
       for (const tile::State& state : pass.states) {
-        if (!state.contraction || state.contraction->a != s.name) continue;
+        if (plan_.weights_of(state) != s.name) continue;
         operand = true;  // exp(-inf) is 0 of itself
         if (s.body->op != Op::Exp) alive = alive_text(plan_, pass, state);
       }

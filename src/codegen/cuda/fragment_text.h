@@ -48,6 +48,14 @@ class FragmentText {
   std::string certificate(const tile::Pass& pass);
   void declare_fragments(const tile::Pass& pass);
 
+  // ---- fragment_pairs.cpp: two neighbours of 16 bits in one load
+  /// Row pointers of loads along the loop axis whose pairs can be read at once, and where these go.
+  void print_pointers(const tile::Pass& pass);
+  /// Loads the pairs that `stage` needs of a tile; best printed where products are under way.
+  void print_prefetch(const tile::Pass& stage, const std::string& tile);
+  void use_prefetched(const tile::Pass& stage);
+  void forget_prefetched() { prefetched_.clear(); }
+
   Place uniform_place() const;
   Place row_place() const;
   /// With `col` for the loop axis.
@@ -74,11 +82,15 @@ class FragmentText {
   bool is_reduced(const tile::Pass& pass, const tile::State& s) const;
   bool tracks(const tile::Pass& pass, const ir::StreamReference& r) const;
   bool invariant(const tile::Pass& pass, Expr e) const;
+  bool is_pair(Expr load, Expr column) const;
+  void pair_values(Place* place, const std::vector<Expr>& columns, const std::vector<Expr>& bodies) const;
 
   const Plan& plan_;
   Writer& out_;
   std::unordered_map<Expr, std::string> uniform_known_, row_known_;
   int hoisted_ = 0, shifts_ = 0;
+  std::unordered_map<Expr, std::string> pair_words_;   // loads along the loop axis -> array
+  std::unordered_map<Expr, std::string> prefetched_;   // of them, those in the step at hand
   std::vector<std::string> masked_;  // in the step at hand: see mask_at
 };
 

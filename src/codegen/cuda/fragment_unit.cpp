@@ -30,7 +30,8 @@ void FragmentText::print_arguments() {
 Expr FragmentText::units() const {
   const Expr tile = constant(int64_t{16} * plan_.warps), one = constant(int64_t{1});
   Expr n = binary(Op::FloorDiv, plan_.rows->extent() + tile - one, tile);
-  for (Expr a : plan_.kernel.grid) n = n * a->extent();
+  for (Expr a : plan_.kernel.grid)
+    if (a != plan_.across) n = n * a->extent();
   return n;
 }
 
@@ -50,6 +51,7 @@ Place FragmentText::row_place() const {
   p.axes[plan_.rows] = "row[r]";
   for (const auto& [name, v] : plan_.values)
     if (v.kind == Kind::Row) p.values[name] = v.id + "[r]";
+  p.values["col0"] = "col0";
   for (const auto& [e, text] : row_known_) p.known[e] = text;
   return p;
 }
@@ -59,6 +61,7 @@ Place FragmentText::element_place() const {
   p.axes[plan_.loop] = "col";
   for (const auto& [name, v] : plan_.values)
     if (v.kind == Kind::Element) p.values[name] = v.id + "[i]";
+  for (const auto& [e, text] : prefetched_) p.known[e] = text;
   return p;
 }
 
@@ -92,7 +95,8 @@ void FragmentText::print_unit(const std::string& first_row) {
   out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
   out_.line("const int row_tiles = (rows_end + " + tile + " - 1) / " + tile + ";");
   std::string points = "1";
-  for (Expr a : plan_.kernel.grid) points += " * " + block.value(a->extent());
+  for (Expr a : plan_.kernel.grid)
+    if (a != plan_.across) points += " * " + block.value(a->extent());
   out_.line("const int points = " + points + ";");
   out_.line("const int section = max_(1, min_(points, (int)(" + std::to_string(kCache / bytes) +
             " / max_(cols_end, 1))));");
@@ -108,6 +112,10 @@ void FragmentText::print_unit(const std::string& first_row) {
   std::string rest = "part * section + within % together";
   for (size_t k = plan_.kernel.grid.size(); k-- > 0;) {
     const Expr a = plan_.kernel.grid[k];
+    if (a == plan_.across) {
+      out_.line("const int " + plan_.grid.at(a) + " = slot;");
+      continue;
+    }
     const std::string left = "rest" + std::to_string(k);
     out_.line("const int " + left + " = " + rest + ";");
     const std::string extent = block.value(a->extent());
@@ -198,7 +206,9 @@ void FragmentText::store(const Store& o) {
   }
   const std::string count = std::to_string(round_up(extent, 16) / 2);
   out_.open("const auto element = [&](const int i)");
-  Block block(plan_, place);
+  Place paired = place;
+  if (columns.size() == 1 && extent % 2 == 0) pair_values(&paired, columns, {o.body});
+  Block block(plan_, paired);
   block.expect({o.body});
   out_.line("const int r = (i >> 1) & 1, v = min_(8 * (i >> 2) + 2 * t + (i & 1), " +
             std::to_string(extent - 1) + ");");

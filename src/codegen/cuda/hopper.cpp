@@ -4,8 +4,10 @@
 
 #include "codegen/cuda/fragment_text.h"
 #include "codegen/cuda/hopper_plan.h"
+#include "codegen/cuda/hopper_stages.h"
 #include "codegen/cuda/notes.h"
 #include "codegen/cuda/wgmma.h"
+#include "ir/rewrite.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
@@ -18,15 +20,23 @@ std::string str(int64_t n) { return std::to_string(n); }
 class Hopper {
  public:
   Hopper(const tile::Kernel& kernel, int64_t shared_limit)
-      : plan_(kernel), copies_(plan_, shared_limit), text_(plan_, out_),
-        pass_(plan_.kernel.passes.at(0)) {
+      : plan_(kernel),
+        copies_(plan_, shared_limit),
+        text_(plan_, out_),
+        pass_(plan_.kernel.passes.at(0)),
+        stages_(independent_parts(pass_)) {
     if (plan_.kernel.passes.size() != 1) refuse("several passes");
-    if (pass_.certificate) refuse("a pass may have to run again over everything");
+    for (const tile::Pass& stage : stages_)
+      if (stage.contractions.empty() || products(stage).empty())
+        refuse("a part of it has no scores or no values that are products");
     if (plan_.warps % 4) refuse("a warpgroup has four warps");
     const std::string late = text_.not_deferred(pass_);
     if (!late.empty()) refuse(late);
     if (pass_.contractions.empty()) refuse("no scores are products");
-    frozen_ = text_.not_frozen(pass_).empty();
+    frozen_ = !pass_.certificate && text_.not_frozen(pass_).empty();
+    bool grows = false;
+    for (Expr e : symbols_of(pass_.live.hi)) grows |= e->name() == plan_.rows->name() + ".hi";
+    skips_ = grows && groups() > 2;
   }
   Source run();
 
@@ -41,29 +51,37 @@ class Hopper {
   void print_scheduler();
   void print_load(const Operand& o, const std::string& to, const std::string& bar, const std::string& row);
   void print_consumer();
-  void print_issue_scores();
-  void print_issue_values(bool branch_free);
-  void print_softmax();
-  void pack();
-  std::vector<std::string> weights() const;
-  std::vector<const tile::State*> products() const {
+  void print_issue_scores(size_t stage);
+  void print_issue_values(size_t stage);
+  void print_softmax(size_t stage);
+  void print_first_tile();
+  void print_step(bool turns);
+  void print_own_tiles();
+  void print_drain(bool turns);
+  void pack(const tile::Pass& stage);
+  static std::vector<std::string> weights(const tile::Pass& stage);
+  static std::vector<const tile::State*> products(const tile::Pass& stage) {
     std::vector<const tile::State*> out;
-    for (const tile::State& s : pass_.states)
+    for (const tile::State& s : stage.states)
       if (s.contraction) out.push_back(&s);
     return out;
   }
+  bool redoes() const { return frozen_ || pass_.certificate; }
 
   Plan plan_;
   HopperPlan copies_;
   Writer out_;
   FragmentText text_;
   const tile::Pass& pass_;
-  bool frozen_ = false;
+  /// Parts that share nothing but operands: the scores of one run under the values of the other.
+  const std::vector<tile::Pass> stages_;
+  bool frozen_ = false;  // references stay where the first tile put them
+  bool skips_ = false;   // warpgroups leave out tiles past their own rows
 };
 
-std::vector<std::string> Hopper::weights() const {
+std::vector<std::string> Hopper::weights(const tile::Pass& stage) {
   std::vector<std::string> out;
-  for (const tile::State* s : products())
+  for (const tile::State* s : products(stage))
     if (std::find(out.begin(), out.end(), s->contraction->a) == out.end())
       out.push_back(s->contraction->a);
   return out;
@@ -101,8 +119,11 @@ void Hopper::print_barriers() {
 void Hopper::print_tiles() {
   const std::string n = str(plan_.n);
   text_.print_range(pass_);
-  out_.line("const int first_tile = min_(live_lo, max_(cols_end - 1, 0)) / " + n + ";");
-  out_.line("const int last_tile = max_((max_(live_hi, 1) - 1) / " + n + ", first_tile);");
+  const std::string all = pass_.certificate ? "work.tracked ? " : "";
+  out_.line("const int first_tile = min_(" + (all.empty() ? "live_lo" : all + "0 : live_lo") +
+            ", max_(cols_end - 1, 0)) / " + n + ";");
+  out_.line("const int last_tile = max_((max_(" + (all.empty() ? "live_hi" : all + "cols_end : live_hi") +
+            ", 1) - 1) / " + n + ", first_tile);");
 }
 
 void Hopper::print_load(const Operand& o, const std::string& to, const std::string& bar,
@@ -161,7 +182,7 @@ void Hopper::print_scheduler() {
   out_.line("Work last{-1, 0}, before{-1, 0};  // posted one and two turns ago");
   out_.line("bool all_claimed = false;");
   out_.line("const int units = unit_count();");
-  const std::string redo = frozen_ ? "w.unit >= 0 && !w.tracked && slots[4 * b + 2]" : "false";
+  const std::string redo = redoes() ? "w.unit >= 0 && !w.tracked && slots[4 * b + 2]" : "false";
   out_.line("const auto overflowed = [&](const Work& w, u32 b) { (void)w, (void)b; return " + redo + "; };");
   out_.open("for (u32 it = 0;; ++it)");
   out_.line("const u32 b = it & 1, parity = (it >> 1) & 1;");
@@ -176,7 +197,7 @@ void Hopper::print_scheduler() {
   out_.line("if (next < units) work.unit = next;");
   out_.line("else all_claimed = true;");
   out_.close();
-  if (frozen_) {
+  if (redoes()) {
     out_.open("if (work.unit < 0 && last.unit >= 0 && !last.tracked)");
     out_.line("mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the end, unless the last one overflows");
     out_.line("if (overflowed(last, b ^ 1)) work = last, work.tracked = 1, last.unit = -1;");
@@ -189,9 +210,12 @@ void Hopper::print_scheduler() {
   out_.line("if (work.unit < 0) break;");
   out_.line("const i64 unit = work.unit;");
   text_.print_unit("0");
+  if (copies_.row_buffers == 1)
+    out_.line("if (it > 0) mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the only buffer");
   out_.line("mbar_arrive_expect(q_full + 8 * b, " + str(copies_.row_bytes) + ");");
   for (const Operand* o : copies_.row_operands)
-    print_load(*o, "shared + " + str(copies_.of(*o).offset) + " + b * " + str(copies_.of(*o).bytes),
+    print_load(*o, "shared + " + str(copies_.of(*o).offset) +
+                       (copies_.row_buffers > 1 ? " + b * " + str(copies_.of(*o).bytes) : ""),
                "q_full + 8 * b", "row_lo");
   out_.close();
   out_.line("__threadfence();  // the last CTA zeroes the counters for the next launch");
@@ -199,44 +223,51 @@ void Hopper::print_scheduler() {
   out_.close();
 }
 
-void Hopper::print_issue_scores() {
-  out_.open("const auto issue_scores = [&](const u32 qb)");
+void Hopper::print_issue_scores(size_t stage) {
+  out_.open("const auto issue_scores_" + str(int64_t(stage)) + " = [&](const u32 qb)");
+  out_.line("(void)qb;");
   out_.line("wgmma_fence();");
-  for (const tile::Contraction& c : pass_.contractions) {
+  for (const tile::Contraction& c : stages_[stage].contractions) {
     const Operand &a = a_of(c), &b = b_of(c);
-    out_.line("scores_hopper<" + std::string(math_text(a.math)) + ", " + str(plan_.n) + ", " + str(a.padded) +
-              ", " + str(copies_.of(a).rows) + ">(" + plan_.value(c.value).id + ", desc_" + a.id +
-              " + qb * " + str(copies_.of(a).bytes >> 4) + ", desc_" + b.id + " + k.stage * " +
+    const std::string buffer = copies_.row_buffers > 1 ? " + qb * " + str(copies_.of(a).bytes >> 4) : "";
+    out_.line("scores_hopper<" + std::string(math_text(a.math)) + ", " + str(plan_.n) + ", " +
+              str(a.padded) + ", " + str(copies_.of(a).rows) + ">(" + plan_.value(c.value).id +
+              ", desc_" + a.id + buffer + ", desc_" + b.id + " + k.stage * " +
               str(copies_.of(b).bytes >> 4) + ");");
   }
   out_.line("wgmma_commit();");
   out_.close(";");
 }
 
-void Hopper::print_issue_values(bool) {
-  out_.open("const auto issue_values = [&]()");
-  for (const tile::State* s : products()) {
+void Hopper::print_issue_values(size_t stage) {
+  out_.open("const auto issue_values_" + str(int64_t(stage)) + " = [&]()");
+  for (const tile::State* s : products(stages_[stage])) {
     const Operand& b = plan_.operand(s->contraction->b);
-    out_.line("values_hopper<" + std::string(math_text(b.math)) + ", " + str(plan_.n) + ", " + str(b.padded) +
-              ">(" + plan_.value(s->name).id + ", " + plan_.value(s->contraction->a).id + "_packed, desc_" +
-              b.id + " + v.stage * " + str(copies_.of(b).bytes >> 4) + ");");
+    out_.line("values_hopper<" + std::string(math_text(b.math)) + ", " + str(plan_.n) + ", " +
+              str(b.padded) + ">(" + plan_.value(s->name).id + ", " +
+              plan_.value(s->contraction->a).id + "_packed, desc_" + b.id + " + v.stage * " +
+              str(copies_.of(b).bytes >> 4) + ");");
   }
   out_.line("wgmma_commit();");
   out_.close(";");
 }
 
-/// From the score fragments to `<weights>_out`.
-void Hopper::print_softmax() {
-  text_.print_scales(pass_);
-  out_.line("const int lo = tile * " + str(plan_.n) + ", hi = lo + " + str(plan_.n) +
-            ", col0 = lo + 2 * t;");
-  out_.line("(void)hi;");
+/// softmax_<k>(tile, fast, first): from the score fragments to the packed weights. Values of the
+/// stage before are under way unless it is the first.
+void Hopper::print_softmax(size_t index) {
+  const tile::Pass& stage = stages_[index];
+  out_.open("const auto softmax_" + str(int64_t(index)) +
+            " = [&](const int tile, const bool fast, const bool pending, const bool last_use)");
+  text_.print_scales(stage);
+  out_.line("const int lo = tile * " + str(plan_.n) + ", col0 = lo + 2 * t;");
+  text_.use_prefetched(stage);
   auto branch = [&](const FragmentText::Step& step) {
-    text_.print_step(pass_, step);
-    for (const std::string& w : weights()) {
+    text_.print_step(stage, step);
+    for (const std::string& w : weights(stage)) {
       const std::string id = plan_.value(w).id;
       out_.line("#pragma unroll");
-      out_.line("for (int i = 0; i < " + str(plan_.n / 2) + "; ++i) " + id + "_out[i] = " + id + "[i];");
+      out_.line("for (int i = 0; i < " + str(plan_.n / 2) + "; ++i) " + id + "_out[i] = " + id +
+                "[i];");
     }
   };
   out_.open("if (fast)");
@@ -244,18 +275,89 @@ void Hopper::print_softmax() {
   out_.otherwise();
   branch({.full = false, .frozen = false, .deferred = true});
   out_.close();
+  text_.forget_prefetched();
+  out_.open("if (pending)");
+  out_.line("wgmma_wait<0>();");
+  out_.line("if (last_use) release_v();");
+  out_.close();
+  pack(stage);
+  text_.print_rescale(stage);
+  out_.close(";");
 }
 
-void Hopper::pack() {
-  for (const std::string& w : weights()) {
+void Hopper::pack(const tile::Pass& stage) {
+  for (const std::string& w : weights(stage)) {
     const std::string id = plan_.value(w).id;
     Math math = Math::Bf16;
-    for (const tile::State* s : products())
+    for (const tile::State* s : products(stage))
       if (s->contraction->a == w) math = plan_.operand(s->contraction->b).math;
     out_.line("#pragma unroll");
     out_.line("for (int i = 0; i < " + str(plan_.n / 4) + "; ++i) " + id + "_packed[i] = pack<" +
               std::string(math_text(math)) + ">(" + id + "_out[2 * i], " + id + "_out[2 * i + 1]);");
   }
+}
+
+/// own_last: the last tile that has live elements for the rows of this warpgroup.
+void Hopper::print_own_tiles() {
+  if (!skips_) {
+    out_.line("const int own_last = last_tile;");
+    return;
+  }
+  Place place = text_.uniform_place();
+  place.values[plan_.rows->name() + ".lo"] = "own_lo";
+  place.values[plan_.rows->name() + ".hi"] = "own_hi";
+  out_.line("const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + 1);");
+  Block block(plan_, place);
+  const std::string hi = block.value(pass_.live.hi);
+  block.print(out_);
+  out_.line("const int own_end = (int)(" + hi + ");");
+  // A warpgroup that waits for scores holds a buffer of values: it may be so far behind, no more.
+  out_.line("const int own_last = " + std::string(redoes() ? "work.tracked ? last_tile : " : "") +
+            "max_(max_((own_end - 1) / " + str(plan_.n) + ", first_tile), last_tile - " +
+            str(plan_.stages) + ") < last_tile ? max_(max_((own_end - 1) / " + str(plan_.n) +
+            ", first_tile), last_tile - " + str(plan_.stages) + ") : last_tile;");
+}
+
+void Hopper::print_first_tile() {
+  const std::string fast = frozen_ ? "false" : "is_full(own_last)";
+  const size_t m = stages_.size();
+  out_.line("softmax_0(own_last, " + fast + ", false, false);");
+  if (skips_) {
+    out_.open("for (int i = own_last; i < last_tile; ++i)");
+    out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    out_.line("release_v();");
+    out_.close();
+  }
+  for (size_t k = 1; k < m; ++k) {
+    const std::string at = str(int64_t(k)), before = str(int64_t(k - 1));
+    if (k == 1) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    out_.line("issue_scores_" + at + "(qb);");
+    out_.line("issue_values_" + before + "();");
+    text_.print_prefetch(stages_[k], "own_last");
+    out_.line("wgmma_wait<1>();");
+    if (k + 1 == m) out_.line("release_k();");
+    out_.line("softmax_" + at + "(own_last, " + fast + ", true, false);");
+  }
+}
+
+void Hopper::print_step(bool turns) {
+  const size_t m = stages_.size();
+  out_.open("const auto step = [&](const int tile, const bool fast)");
+  for (size_t k = 0; k < m; ++k) {
+    const std::string at = str(int64_t(k)), before = str(int64_t((k + m - 1) % m));
+    if (k == 0 && m == 1) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    if (k == 0) out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+    if (k == 1) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    if (turns) out_.line("named_sync(turn, 256);");
+    out_.line("issue_scores_" + at + "(qb);");
+    out_.line("issue_values_" + before + "();");
+    if (turns) out_.line("named_arrive(next_turn, 256);");
+    text_.print_prefetch(stages_[k], "tile");
+    out_.line("wgmma_wait<1>();");
+    if (k + 1 == m) out_.line("release_k();");
+    out_.line("softmax_" + at + "(tile, fast, true, " + (k == 0 ? "true" : "false") + ");");
+  }
+  out_.close(";");
 }
 
 void Hopper::print_consumer() {
@@ -274,65 +376,70 @@ void Hopper::print_consumer() {
   out_.line("u32 it = 0;  // units begun: parity and buffer of row operands and of work slots");
   for (const tile::Contraction& c : pass_.contractions)
     out_.line("float " + plan_.value(c.value).id + "[" + str(plan_.n / 2) + "];");
-  for (const std::string& w : weights()) {
+  for (const std::string& w : weights(pass_)) {
     const std::string id = plan_.value(w).id;
     out_.line("u32 " + id + "_packed[" + str(plan_.n / 4) + "];");
     out_.line("float " + id + "_out[" + str(plan_.n / 2) + "];");
   }
-  for (const tile::State* s : products())
+  for (const tile::State* s : products(pass_))
     out_.line("float " + plan_.value(s->name).id + "[" + str(plan_.value(s->name).padded / 2) + "];");
-  print_issue_scores();
-  print_issue_values(true);
+  for (size_t k = 0; k < stages_.size(); ++k) print_issue_scores(k), print_issue_values(k);
   out_.line("const auto release_k = [&]() { if (elected) mbar_arrive(k_empty + 8 * k.stage); k.next(); };");
   out_.line("const auto release_v = [&]() { if (elected) mbar_arrive(v_empty + 8 * v.stage); v.next(); };");
+  // Tiles past the rows of this warpgroup are handed back unread.
+  out_.open("const auto skipped = [&](const Work& work)");
+  if (skips_) {
+    out_.line("const i64 unit = work.unit;");
+    text_.print_unit("0");
+    print_tiles();
+    print_own_tiles();
+    out_.line("return last_tile - own_last;");
+  } else {
+    out_.line("(void)work;");
+    out_.line("return 0;");
+  }
+  out_.close(";");
+  out_.open("const auto wait_first_k = [&](const int skip)");
+  out_.open("for (int i = 0; i < skip; ++i)");
+  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+  out_.line("release_k();");
+  out_.close();
+  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+  out_.close(";");
+  const bool turns = groups() == 2;
+  const bool single = stages_.size() == 1;
   out_.line("Work work = take_work(it);");
   out_.line("if (work.unit < 0) return;");
-  const bool turns = groups() == 2;
   if (turns) out_.line("if (group == 0) named_arrive(turn, 256);");
   out_.line("mbar_wait(q_full, 0);");
-  out_.line("mbar_wait(k_full, 0);");
-  out_.line("issue_scores(0);");
+  out_.line("wait_first_k(skipped(work));");
+  out_.line("issue_scores_0(0);");
   out_.line("wgmma_wait<0>();");
-  out_.line("release_k();");
+  if (single) out_.line("release_k();");
   out_.open("while (work.unit >= 0)");
-  out_.line("// the scores of the unit's last tile are there");
+  out_.line("// the scores of the unit's first tile are there");
   out_.line("const u32 qb = it & 1;");
   out_.line("const i64 unit = work.unit;");
   text_.print_unit("16 * (warp - 4) + g");
   print_tiles();
+  print_own_tiles();
   text_.print_prologue();
   text_.print_states(pass_, false);
   text_.print_hoisted(pass_);
   text_.declare_fragments(pass_);
+  text_.print_pointers(pass_);
   out_.line("const float share = 1.f;");
-  out_.line("(void)share;");
+  out_.line("(void)share, (void)qb;");
   out_.open("const auto is_full = [&](const int tile)");
   out_.line("return tile * " + str(plan_.n) + " >= full_lo && tile * " + str(plan_.n) + " + " + str(plan_.n) +
             " <= full_hi" + (frozen_ ? " && !work.tracked" : "") + ";");
   out_.close(";");
-  out_.open("const auto softmax = [&](const int tile, const bool fast, const bool first)");
-  print_softmax();
-  out_.open("if (!first)");
-  out_.line("wgmma_wait<0>();");
-  out_.line("release_v();");
-  out_.close();
-  pack();
-  text_.print_rescale(pass_);
-  out_.close(";");
-  out_.line(std::string("softmax(last_tile, ") + (frozen_ ? "false" : "is_full(last_tile)") + ", true);");
-  out_.open("const auto step = [&](const int tile, const bool fast)");
-  out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
-  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
-  if (turns) out_.line("named_sync(turn, 256);");
-  out_.line("issue_scores(qb);");
-  out_.line("issue_values();");
-  if (turns) out_.line("named_arrive(next_turn, 256);");
-  out_.line("wgmma_wait<1>();");
-  out_.line("release_k();");
-  out_.line("softmax(tile, fast, false);");
-  out_.close(";");
+  for (size_t k = 0; k < stages_.size(); ++k) print_softmax(k);
+  text_.print_prefetch(stages_[0], "own_last");
+  print_first_tile();
+  print_step(turns);
   // A loop of its own for each kind of tile: both bodies in one loop ask for more registers.
-  out_.line("int tile = last_tile - 1;");
+  out_.line("int tile = own_last - 1;");
   out_.line("#pragma unroll 1");
   out_.open("while (tile >= first_tile)");
   out_.line("#pragma unroll 1");
@@ -340,10 +447,29 @@ void Hopper::print_consumer() {
   out_.line("#pragma unroll 1");
   out_.line("for (; tile >= first_tile && is_full(tile); --tile) step(tile, true);");
   out_.close();
-  out_.line("// the last values of this unit and the first scores of the next one: the epilogue runs under these");
+  print_drain(turns);
+  out_.close();
+}
+
+/// The last values of this unit and the first scores of the next one: the epilogue runs under
+/// these. Where the unit's values decide whether it is done again, they come first.
+void Hopper::print_drain(bool turns) {
+  const bool single = stages_.size() == 1, certified = static_cast<bool>(pass_.certificate);
+  const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
+  const std::string tell = "elected) slots[4 * qb + 2] = 1;";
+  if (single) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+  if (certified) {
+    out_.line("wgmma_fence();");
+    out_.line(last);
+    out_.line("wgmma_wait<0>();");
+    out_.line("release_v();");
+    text_.print_finals(pass_);
+    const std::string failed = text_.certificate(pass_);
+    out_.line("if (!work.tracked && __any_sync(~0u, " + failed + ") && " + tell);
+  }
   if (frozen_) {
     const std::string over = text_.print_overflow(pass_);
-    out_.line("if (!work.tracked && __any_sync(~0u, " + over + ") && elected) slots[4 * qb + 2] = 1;");
+    out_.line("if (!work.tracked && __any_sync(~0u, " + over + ") && " + tell);
   }
   out_.line("__syncwarp();");
   out_.line("if (elected) mbar_arrive(q_empty + 8 * qb);");
@@ -351,23 +477,26 @@ void Hopper::print_consumer() {
   out_.line("work = take_work(it);");
   out_.line("const bool more = work.unit >= 0;");
   out_.line("const u32 qn = it & 1;");
-  out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
-  out_.open("if (more)");
-  out_.line("mbar_wait(q_full + 8 * qn, (it >> 1) & 1);");
-  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
-  out_.close();
-  if (turns) out_.line("named_sync(turn, 256);");
+  const auto wait_next = [&] {
+    out_.open("if (more)");
+    out_.line("mbar_wait(q_full + 8 * qn, (it >> 1) & 1);");
+    out_.line("wait_first_k(skipped(work));");
+    out_.close();
+  };
+  if (turns) wait_next(), out_.line("named_sync(turn, 256);");
   out_.line("wgmma_fence();");
-  out_.line("issue_values();");
-  out_.line("issue_scores(qn);  // on stale operands at the end: under a branch every product would be serialised");
+  if (!certified) out_.line(last);
+  if (!turns) wait_next();
+  out_.line("issue_scores_0(qn);  // on stale operands at the end: a branch would serialise every product");
   if (turns) out_.line("named_arrive(next_turn, 256);");
-  out_.line("wgmma_wait<1>();");
-  out_.line("release_v();");
-  text_.print_finals(pass_);
+  if (!certified) {
+    out_.line("wgmma_wait<1>();");
+    out_.line("release_v();");
+    text_.print_finals(pass_);
+  }
   text_.print_epilogue();
   out_.line("wgmma_wait<0>();");
-  out_.line("if (more) release_k();");
-  out_.close();
+  if (single) out_.line("if (more) release_k();");
 }
 
 Source Hopper::run() {

@@ -73,7 +73,8 @@ HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
   auto lay = [&](const std::vector<const Operand*>& list, int buffers) {
     for (const Operand* o : list) copies_[o].offset = shared, shared += copies_[o].bytes * buffers;
   };
-  lay(row_operands, 2), lay(scores, plan.stages), lay(values, plan.stages);
+  row_buffers = plan.kernel.schedule.row_buffers;
+  lay(row_operands, row_buffers), lay(scores, plan.stages), lay(values, plan.stages);
   bars = shared, slots = bars + 72 + 32 * plan.stages + 8;
   slots = round_up(slots, 16), shared = slots + 32;
   if (shared > shared_limit)

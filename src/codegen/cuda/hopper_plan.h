@@ -23,6 +23,7 @@ class HopperPlan {
 
   std::vector<const Operand*> row_operands, scores, values;  // the last two: loop operands of each
   int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;
+  int row_buffers = 2;
   int64_t slots = 0, bars = 0, shared = 0;
   std::vector<TensorMap> maps;
   std::set<std::pair<int64_t, Math>> shapes;  // of wgmma: columns, type

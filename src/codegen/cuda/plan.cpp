@@ -90,10 +90,11 @@ int64_t extent_of(Expr axis) {
   return int_const(axis->extent());
 }
 
-Plan::Plan(const tile::Kernel& given)
+Plan::Plan(const tile::Kernel& given, bool wide)
     : kernel(given),
       names({"p", "smem", "shared", "warp", "lane", "g", "t", "i", "r", "h", "row", "col", "tile",
-             "unit", "stage", "valid", "full", "lo", "hi"}) {
+             "unit", "stage", "valid", "full", "lo", "hi", "slot", "a", "b", "d"}),
+      wide_(wide) {
   if (kernel.compute == Type::F64) refuse("it computes in float64");
   if (kernel.tiled.size() != 1) refuse("no axis of it is cut in row tiles");
   simplify_bodies(kernel);
@@ -105,6 +106,7 @@ Plan::Plan(const tile::Kernel& given)
   warps = kernel.schedule.warps, stages = kernel.schedule.stages;
   plan_memory();
   plan_operands();
+  choose_across();
   plan_values();
 }
 
@@ -161,33 +163,6 @@ Math Plan::math_of(Expr a, Expr b) const {
   if (f32 || (bf16 && f16) || (!bf16 && !f16))
     return kernel.specialization.tf32 ? Math::Tf32 : Math::F32;
   return bf16 ? Math::Bf16 : Math::F16;
-}
-
-void Plan::plan_operands() {
-  for (const tile::Pass& p : kernel.passes) {
-    for (const tile::Contraction& c : p.contractions) contraction(c, false);
-    for (const tile::State& s : p.states)
-      if (s.contraction) contraction(*s.contraction, true);
-  }
-  if (!kernel.prologue_contractions.empty()) refuse("a product before the loop");
-}
-
-void Plan::contraction(const tile::Contraction& c, bool of_state) {
-  const bool product = c.op == Reduce::Sum && c.combine->op == Op::Mul &&
-                       symbols_of(c.combine).size() == 2;
-  if (!product) refuse(c.value + " is no sum of products");
-  if (!c.batch.empty()) refuse(c.value + " has the axis " + c.batch[0]->name() + " inside the tile");
-  if (c.m.size() != 1 || c.m[0] != rows) refuse(c.value + " has no row axis");
-  const tile::Statement* b = find(c.b);
-  FLASHLIGHT_CHECK(b, "no operand " + c.b);
-  if (of_state) {
-    if (uses(b->body, rows)) refuse("values of " + c.value + " change with the row");
-    return add_operand(*b, loop, math_of(Expr(), b->body));
-  }
-  const tile::Statement* a = find(c.a);
-  FLASHLIGHT_CHECK(a, "no operand " + c.a);
-  const Math math = math_of(a->body, b->body);
-  add_operand(*a, rows, math), add_operand(*b, loop, math);
 }
 
 void Plan::add_operand(const tile::Statement& s, Expr row, Math math) {
@@ -259,7 +234,8 @@ void Plan::plan_values() {
     list(p.before), list(p.after), list(p.before_full), list(p.after_full);
     for (const tile::State& s : p.states) {
       add_value(s.name, s.type, s.axes);
-      if (values[s.name].kind == Kind::Value && (!s.contraction || s.type != Type::F32))
+      const bool known = s.contraction || column_sums.count(s.name) || is_row_values(s.name);
+      if (values[s.name].kind == Kind::Value && (!known || s.type != Type::F32))
         refuse("state " + s.name + " is no product");
     }
     for (const StreamReference& r : p.references) {

@@ -40,6 +40,17 @@ struct Operand {
   int64_t padded = 16;        // columns with room: zeros
   Math math = Math::Bf16;
   const Tensor* copied = nullptr;  // rows lie there as needed, in pieces of 16 bytes
+  bool own = false;                // one for each value of Plan::across
+};
+
+/// A state that is a sum over the loop of weights[row, loop] * body[row, loop, column]: its values
+/// change with the row, and only the values of Plan::across share them.
+struct RowValues {
+  std::string state, weights;
+  Expr body;  // one load of `tensor`
+  Expr column;
+  const Tensor* tensor = nullptr;
+  int64_t extent = 0;
 };
 
 /// What a tile value is to a thread.
@@ -60,7 +71,9 @@ struct Value {
 class Plan {
  public:
   /// Throws Refused where the kernel does not have the form, with what stands against it.
-  explicit Plan(const tile::Kernel& kernel);
+  /// Wide: also what only the portable path prints: scores that are no products, column sums,
+  /// values that change with the row.
+  explicit Plan(const tile::Kernel& kernel, bool wide = false);
   Plan(const Plan&) = delete;
 
   tile::Kernel kernel;  // inline statements put in place, bodies as GPUs want them
@@ -71,6 +84,11 @@ class Plan {
   std::vector<Operand> operands;
   std::map<std::string, int> operand_of;  // contraction operand -> index
   std::map<std::string, Value> values;    // statements, states, references, finals
+  std::map<std::string, int> column_sums;  // state without rows -> operand that it sums
+  std::vector<RowValues> row_values;
+  /// A grid axis that lies in the warps of a CTA: `warps` for each of its `slots` values. Null: none.
+  Expr across;
+  int slots = 1;
   bool precise = false;                   // float32 data: no approximate functions
   Names names;
   int n = 64, warps = 4, stages = 2;
@@ -80,6 +98,9 @@ class Plan {
   /// Text of an Int expression over sizes alone.
   std::string size_text(Expr e) const;
   bool is_loop_operand(const Operand& o) const { return o.row == loop; }
+  bool is_row_values(const std::string& state) const;
+  /// The element value that a product of the state has on its left; empty: it is no product.
+  std::string weights_of(const tile::State& s) const;
   /// The elements that must be equal for two value fragments to be read side by side.
   const Value* value_over(const std::vector<Expr>& axes) const;
 
@@ -89,12 +110,22 @@ class Plan {
   void plan_values();
   void add_operand(const tile::Statement& s, Expr row, Math math);
   void add_value(const std::string& name, ir::Type type, const std::vector<Expr>& axes);
-  void contraction(const tile::Contraction& c, bool of_state);
+  void contraction(const tile::Contraction& c);
+  void state(tile::Pass& pass, tile::State& s);
+  void column_sum(const tile::State& s);
+  void row_value(tile::Pass& pass, tile::State& s, Expr body, std::string weights);
+  void choose_across();
+  void plan_math();
   Math math_of(Expr a, Expr b) const;
+  Math wider(Math a, Math b) const;
   bool copies(const Operand& o, const Tensor** tensor) const;
+  bool wide_ = false;
+  std::map<std::string, Math> math_;  // of operands
   const tile::Statement* find(const std::string& name) const;
 };
 
+/// A sum of products, which the matrix units compute.
+bool is_product(const tile::Contraction& c);
 [[noreturn]] void refuse(const std::string& why);
 bool contains(const std::vector<Expr>& list, Expr e);
 int64_t extent_of(Expr axis);  // constant

@@ -3,6 +3,7 @@
 #include "codegen/cuda/fragment_text.h"
 #include "codegen/cuda/notes.h"
 #include "codegen/cuda/operands.h"
+#include "codegen/cuda/row_values.h"
 
 namespace flashlight::codegen::cuda {
 namespace {
@@ -12,19 +13,27 @@ using namespace ir;
 class TensorCore {
  public:
   TensorCore(const tile::Kernel& kernel, int64_t shared_limit)
-      : plan_(kernel), text_(plan_, out_), limit_(shared_limit) {}
+      : plan_(kernel, true), text_(plan_, out_), limit_(shared_limit) {}
 
   Source run();
 
  private:
-  int threads() const { return 32 * plan_.warps; }
+  int threads() const { return 32 * plan_.warps * plan_.slots; }
   static int64_t pitch(const Operand& o) { return o.padded * math_bytes(o.math) + 16; }
   int64_t rows_of(const Operand& o) const {
     return plan_.is_loop_operand(o) ? plan_.n : 16 * plan_.warps;
   }
+  int64_t bytes_of(const Operand& o) const {
+    return rows_of(o) * pitch(o) * (plan_.is_loop_operand(o) ? plan_.stages : 1);
+  }
   void place_operands();
   std::string base(const Operand& o, const std::string& stage) const;
   std::vector<const Operand*> loop_operands(const tile::Pass& pass) const;
+  void load(const Operand& o, const std::string& first, const std::string& end,
+            const std::string& stage);
+  void print_combine(const tile::Pass& pass);
+  void print_scores(const tile::Pass& pass);
+  void print_products(const tile::Pass& pass);
   void print_pass(const tile::Pass& pass, size_t index);
   void print_tile(const tile::Pass& pass);
   std::string pad(const Operand& o) const { return std::to_string(pitch(o)); }
@@ -32,15 +41,18 @@ class TensorCore {
   Plan plan_;
   Writer out_;
   FragmentText text_;
+  RowValuesText rows_{plan_, text_, out_};
   int64_t limit_, shared_ = 16;  // the first word: a flag of the CTA
   std::map<const Operand*, int64_t> offset_;
+  std::map<std::string, std::string> weights_;  // left sides of products -> arrays
 };
 
 void TensorCore::place_operands() {
   for (const Operand& o : plan_.operands) {
     offset_[&o] = shared_;
-    shared_ += rows_of(o) * pitch(o) * (plan_.is_loop_operand(o) ? plan_.stages : 1);
+    shared_ += bytes_of(o) * (o.own ? plan_.slots : 1);
   }
+  shared_ = rows_.place(shared_);
   if (shared_ > limit_)
     refuse("its tiles need " + std::to_string(shared_) + " bytes of shared memory, there are " +
            std::to_string(limit_));
@@ -50,6 +62,7 @@ std::string TensorCore::base(const Operand& o, const std::string& stage) const {
   std::string at = "shared + " + std::to_string(offset_.at(&o));
   if (plan_.is_loop_operand(o) && plan_.stages > 1)
     at += " + " + stage + " * " + std::to_string(rows_of(o) * pitch(o));
+  if (o.own) at += " + slot * " + std::to_string(bytes_of(o));
   return at;
 }
 
@@ -62,41 +75,103 @@ std::vector<const Operand*> TensorCore::loop_operands(const tile::Pass& pass) co
   for (const tile::Contraction& c : pass.contractions) add(c.b);
   for (const tile::State& s : pass.states)
     if (s.contraction) add(s.contraction->b);
+  for (const tile::State& s : pass.states)
+    if (const auto sum = plan_.column_sums.find(s.name); sum != plan_.column_sums.end()) {
+      const Operand* o = &plan_.operands[static_cast<size_t>(sum->second)];
+      if (std::find(out.begin(), out.end(), o) == out.end()) out.push_back(o);
+    }
   return out;
+}
+
+/// Rows from `first` of an operand, by all threads or by those that have it to themselves.
+void TensorCore::load(const Operand& o, const std::string& first, const std::string& end,
+                      const std::string& stage) {
+  const int own = 32 * plan_.warps;
+  const bool all = !o.own || plan_.slots == 1;
+  print_load(out_, plan_, o, text_.uniform_place(), first, end, static_cast<int64_t>(rows_of(o)),
+             {base(o, stage), pitch(o)},
+             all ? "(int)threadIdx.x" : "(int)threadIdx.x - slot * " + std::to_string(own),
+             all ? threads() : own);
+}
+
+/// What is done with two elements of scores that are no products.
+void TensorCore::print_combine(const tile::Pass& pass) {
+  for (const tile::Contraction& c : pass.contractions) {
+    if (is_product(c)) continue;
+    out_.open("struct " + plan_.value(c.value).id + "_combine");
+    out_.line("DEVICE float start() { return " + identity_text(c.op, Type::F32) + "; }");
+    out_.open("DEVICE void fold(float& d, float a, float b)");
+    Place place;
+    place.values = {{"a", "a"}, {"b", "b"}};
+    Block block(plan_, place);
+    block.expect({c.combine});
+    const std::string text = block.value(c.combine);
+    block.print(out_);
+    out_.line("d = " + fold_text(c.op, "d", text) + ";");
+    out_.close();
+    out_.close(";");
+    out_.line();
+  }
+}
+
+void TensorCore::print_scores(const tile::Pass& pass) {
+  for (const tile::Contraction& c : pass.contractions) {
+    const Operand &a = plan_.operand(c.a), &b = plan_.operand(c.b);
+    const std::string id = plan_.value(c.value).id;
+    out_.line("float " + id + "[" + std::to_string(plan_.n / 2) + "];");
+    const bool product = is_product(c);
+    out_.line((product ? "Scores<" + std::string(math_text(a.math)) : "Combined<" + id + "_combine") +
+              ", " + std::to_string(plan_.n) + ", " + std::to_string(product ? a.padded : a.extent) +
+              ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " + base(a, "") + " + warp * " +
+              std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
+  }
+}
+
+void TensorCore::print_products(const tile::Pass& pass) {
+  auto product = [&](const tile::State& s, const Operand& b, const std::string& weights) {
+    out_.line("Values<" + std::string(math_text(b.math)) + ", " + std::to_string(plan_.n) + ", " +
+              std::to_string(b.padded) + ", " + pad(b) + ">::run(" + plan_.value(s.name).id + ", " +
+              weights + ", " + base(b, "stage") + ");");
+  };
+  for (const tile::State& s : pass.states) {
+    const auto sum = plan_.column_sums.find(s.name);
+    if (s.contraction) {
+      product(s, plan_.operand(s.contraction->b), weights_[s.contraction->a]);
+    } else if (sum != plan_.column_sums.end()) {
+      out_.open("");
+      out_.line("float ones[" + std::to_string(plan_.n / 2) + "];");
+      out_.line("#pragma unroll");
+      out_.line("for (int i = 0; i < " + std::to_string(plan_.n / 2) + "; ++i) ones[i] = 1.f;");
+      product(s, plan_.operands[static_cast<size_t>(sum->second)], "ones");
+      out_.close();
+    }
+  }
 }
 
 /// Products of the tile in `stage`, and what is between them.
 void TensorCore::print_tile(const tile::Pass& pass) {
   out_.line("const int col0 = tile * " + std::to_string(plan_.n) + " + 2 * t;");
-  for (const tile::Contraction& c : pass.contractions) {
-    const Operand &a = plan_.operand(c.a), &b = plan_.operand(c.b);
-    const std::string id = plan_.value(c.value).id;
-    out_.line("float " + id + "[" + std::to_string(plan_.n / 2) + "];");
-    out_.line("Scores<" + std::string(math_text(a.math)) + ", " + std::to_string(plan_.n) + ", " +
-              std::to_string(a.padded) + ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " +
-              base(a, "") + " + warp * " + std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
-  }
+  rows_.print_fetch(pass);
+  print_scores(pass);
   // The weights of both branches go to one array, so that the products stand outside of them.
-  std::vector<std::string> weights;
-  for (const tile::State& s : pass.states)
-    if (s.contraction && std::find(weights.begin(), weights.end(), s.contraction->a) == weights.end())
-      weights.push_back(s.contraction->a);
-  auto is_score = [&](const std::string& name) {
-    for (const tile::Contraction& c : pass.contractions)
-      if (c.value == name) return true;
-    return false;
-  };
-  for (const std::string& w : weights)
-    if (!is_score(w))
-      out_.line("float " + plan_.value(w).id + "_out[" + std::to_string(plan_.n / 2) + "];");
+  std::vector<std::string> copied;
+  weights_.clear();
+  for (const tile::State& s : pass.states) {
+    const std::string w = plan_.weights_of(s);
+    if (w.empty() || weights_.count(w)) continue;
+    const bool is_score = std::any_of(pass.contractions.begin(), pass.contractions.end(),
+                                      [&](const tile::Contraction& c) { return c.value == w; });
+    weights_[w] = plan_.value(w).id + (is_score ? "" : "_out");
+    if (is_score) continue;
+    copied.push_back(w);
+    out_.line("float " + weights_[w] + "[" + std::to_string(plan_.n / 2) + "];");
+  }
   auto branch = [&](bool full) {
     text_.print_step(pass, {.full = full});
-    for (const std::string& w : weights) {
-      const std::string id = plan_.value(w).id;
-      if (is_score(w)) continue;
+    for (const std::string& w : copied) {
       out_.line("#pragma unroll");
-      out_.line("for (int i = 0; i < " + std::to_string(plan_.n / 2) + "; ++i) " + id + "_out[i] = " +
-                id + "[i];");
+      out_.line("for (int i = 0; i < " + std::to_string(plan_.n / 2) + "; ++i) " + weights_[w] +
+                "[i] = " + plan_.value(w).id + "[i];");
     }
   };
   out_.open("if (lo >= full_lo && hi <= full_hi)");
@@ -104,14 +179,9 @@ void TensorCore::print_tile(const tile::Pass& pass) {
   out_.otherwise();
   branch(false);
   out_.close();
-  for (const tile::State& s : pass.states) {
-    if (!s.contraction) continue;
-    const Operand& b = plan_.operand(s.contraction->b);
-    const std::string w = plan_.value(s.contraction->a).id + (is_score(s.contraction->a) ? "" : "_out");
-    out_.line("Values<" + std::string(math_text(b.math)) + ", " + std::to_string(plan_.n) + ", " +
-              std::to_string(b.padded) + ", " + pad(b) + ">::run(" + plan_.value(s.name).id + ", " + w +
-              ", " + base(b, "stage") + ");");
-  }
+  rows_.print_put(pass, weights_);
+  print_products(pass);
+  rows_.print_products(pass);
 }
 
 void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
@@ -125,6 +195,7 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   const bool certified = static_cast<bool>(pass.certificate);
   if (certified) out_.open("for (int " + again + " = 0; " + again + " < 2; ++" + again + ")");
   text_.declare_fragments(pass);
+  rows_.print_declare(pass);
   const std::string lo = certified ? again + " ? 0 : live_lo" : "live_lo",
                     hi = certified ? again + " ? cols_end : live_hi" : "live_hi";
   out_.line("const int from = " + lo + ", to = " + hi + ";");
@@ -134,8 +205,7 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   out_.open("const auto load = [&](const int tile, const int stage)");
   out_.line("(void)stage;");
   for (const Operand* o : operands)
-    print_load(out_, plan_, *o, text_.uniform_place(), "tile * " + n, "cols_end", plan_.n,
-               {base(*o, "stage"), pitch(*o)}, "(int)threadIdx.x", threads());
+    load(*o, "tile * " + n, "cols_end", "stage");
   out_.line("cp_async_commit();");
   out_.close(";");
   const bool ring = plan_.stages > 1;
@@ -160,6 +230,7 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   print_tile(pass);
   out_.line("__syncthreads();");
   out_.close();
+  rows_.print_exchange(pass);
   text_.print_finals(pass);
   if (certified) {
     const std::string bad = text_.certificate(pass);
@@ -177,6 +248,7 @@ Source TensorCore::run() {
     for (const auto& [name, t] : plan_.tensors) n += t.shape.size();
     return n;
   }();
+  bool combined = false;
   Source source;
   source.entry = identifier("fl_" + plan_.kernel.name);
   source.threads = threads();
@@ -185,7 +257,13 @@ Source TensorCore::run() {
   out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(16 * plan_.warps) + ", loop by " +
             std::to_string(plan_.n));
   out_.line("#include \"fragment.cuh\"");
+  for (const tile::Pass& p : plan_.kernel.passes)
+    for (const tile::Contraction& c : p.contractions)
+      if (!is_product(c)) combined = true;
+  if (combined) out_.line("#include \"combined.cuh\"");
+  if (!plan_.row_values.empty()) out_.line("#include \"row_values.cuh\"");
   out_.line();
+  for (const tile::Pass& p : plan_.kernel.passes) print_combine(p);
   out_.open("struct Params");
   out_.line("u64 words[" + std::to_string(words) + "];");
   out_.close(";");
@@ -194,14 +272,18 @@ Source TensorCore::run() {
             source.entry + "(const __grid_constant__ Params p)");
   out_.line("SHARED_MEMORY(smem);");
   out_.line("const u32 shared = smem_addr(smem);");
-  out_.line("const int lane = lane_id(), warp = warp_uniform((int)(threadIdx.x / 32)), g = lane >> 2, t = lane & 3;");
+  const std::string warp = "warp_uniform((int)(threadIdx.x / 32))", warps = std::to_string(plan_.warps);
+  out_.line("const int lane = lane_id(), g = lane >> 2, t = lane & 3;");
+  if (plan_.across)
+    out_.line("const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " + warps + ";");
+  else
+    out_.line("const int warp = " + warp + ";");
   text_.print_arguments();
   out_.line("const i64 unit = blockIdx.x;");
   text_.print_unit("16 * warp + g");
   for (const Operand& o : plan_.operands)
     if (!plan_.is_loop_operand(o))
-      print_load(out_, plan_, o, text_.uniform_place(), "row_lo", "rows_end", 16 * plan_.warps,
-                 {base(o, ""), pitch(o)}, "(int)threadIdx.x", threads());
+      load(o, "row_lo", "rows_end", "");
   out_.line("cp_async_commit();");
   text_.print_prologue();
   for (size_t k = 0; k < plan_.kernel.passes.size(); ++k) print_pass(plan_.kernel.passes[k], k);

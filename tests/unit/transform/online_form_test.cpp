@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "online_programs.h"
 #include "ir/rewrite.h"
+#include "online_programs.h"
 #include "online_run.h"
 #include "transform/describe.h"
 #include "transform/online.h"

@@ -1,12 +1,12 @@
 // The exponential and what is made of it, on vf, vd, float and double. Largest error in ulp of
 // float:
-//   exp2_nonpos  2.5   x <= ~100 or -inf; the softmax one: 11 instructions
-//   exp_nonpos   2.5   x <= ~80 or -inf; as cheap. Neither checks for overflow
+//   exp2_nonpos  1.5   x <= ~100 or -inf; the softmax one: 12 instructions
+//   exp_nonpos   1.5   x <= ~80 or -inf; as cheap. Neither checks for overflow
 //   exp exp2     1.5   any x: inf above, exact 0 below. expm1 2, tanh 3, sigmoid 3, erf 2
 // NaN stays NaN; exp(-inf) is exactly 0. Results below 2^-125 may be 0 instead. tanh and erf keep
 // the sign of 0. Double goes to libm lane by lane.
 #pragma once
-#include "simd.h"
+#include "divide.h"
 
 namespace fl {
 
@@ -18,10 +18,11 @@ FL_INLINE vf horner(const float (&c)[N], vf x) {
   return r;
 }
 
-// 2^f on [-1/2, 1/2], relative error 1e-7, exact at 0; (2^f - 1) / f; (e^r - 1 - r) / r^2 on
+// 2^f on [-1/2, 1/2], relative error 3e-9, exact at 0; (2^f - 1) / f; (e^r - 1 - r) / r^2 on
 // [-ln2/2, ln2/2]
-static constexpr float kExp2Short[] = {1.0f,          0.693147242f,  0.240222171f,
-                                       0.0555030406f, 0.0096729584f, 0.00134087401f};
+static constexpr float kExp2Short[] = {1.0f,           0.693147182f,   0.240226477f,
+                                       0.0555035956f,  0.00961849932f, 0.00133909704f,
+                                       0.000153293106f};
 static constexpr float kExp2Rest[] = {0.693147182f,   0.240226507f,   0.0555032454f,
                                       0.00961800013f, 0.00134016247f, 0.00015477369f};
 static constexpr float kExpRest[] = {0.5f, 0.166665122f, 0.0416661873f, 0.00836959854f,

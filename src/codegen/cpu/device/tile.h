@@ -9,7 +9,7 @@
 //   fold<R, TAIL>(acc, v, live)  acc = acc join v, leaving out lanes that are not live when TAIL
 //   absorb<R>(p, acc)        *p = *p join (the lanes of acc)
 //   fill<R>(array)           every element the identity of R
-//   exp_below(x)             e^x for x <= 0, relative error 2.5 ulp + |x| 2^-26: a weight, whose
+//   exp_below(x)             e^x for x <= 0, relative error 1.5 ulp + |x| 2^-26: a weight, whose
 //                            error counts as little as the weight itself. One step shorter than
 //                            exp_nonpos
 //   rounded(v)               v, which is not contracted with what uses it

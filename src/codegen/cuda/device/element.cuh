@@ -86,3 +86,8 @@ template <class T>
 DEVICE void write2(T* p, float x, float y) {
   store4(p, pack<T>(x, y));
 }
+/// One of two neighbours that were loaded together.
+template <class T>
+DEVICE float pick(u32 pair, int second) {
+  return second ? high<T>(pair) : low<T>(pair);
+}

@@ -65,6 +65,50 @@ TEST(Emit, InnerSizesThatFillNoVector) {
   }
 }
 
+/// The emitted text of the one kernel of a program.
+std::string text_of(const char* program, KernelSetup setup = {}) {
+  const ir::Program p = ir::parse(program);
+  for (const auto& [name, value] : ir::hints(p)) setup.sizes.try_emplace(name, value);
+  return test::KernelRun(setup).text(transform::stream(transform::canonicalize(p)).at(0));
+}
+
+TEST(Emit, ASumOverTwoAxesIsOneProduct) {
+  // Distances of points with 3 coordinates; a value with two short axes.
+  const char* text = R"(symbol S = 40
+input p : f32[S, 4, 3]
+input q : f32[S, 4, 3]
+compute s[i:S, j:S] : f32 = sum[a:4, x:3] (p[i,a,x] - q[j,a,x]) * (p[i,a,x] - q[j,a,x])
+compute m[i:S] : f32 = max[j:S] -s[i,j]
+compute l[i:S] : f32 = sum[j:S] exp(-s[i,j] - m[i])
+compute o[i:S, a:4, x:3] : f32 = sum[j:S] exp(-s[i,j] - m[i]) / l[i] * q[j,a,x]
+compute out[i:S, a:4, x:3] : f32 = o[i,a,x]
+output out
+)";
+  EXPECT_LT(check(text).error, 4e-6);
+  EXPECT_NE(text_of(text).find("contract_block"), std::string::npos) << text_of(text);
+}
+
+TEST(Emit, OneRowReadsKeysAsTheyLie) {
+  const char* text = R"(symbol S = 70
+input q : f32[3, 20]
+input k : f32[3, S, 20]
+input v : f32[3, S, 24]
+compute s[h:3, j:S] : f32 = sum[d:20] q[h,d] * k[h,j,d]
+compute m[h:3] : f32 = max[j:S] s[h,j]
+compute l[h:3] : f32 = sum[j:S] exp(s[h,j] - m[h])
+compute o[h:3, e:24] : f32 = sum[j:S] exp(s[h,j] - m[h]) / l[h] * v[h,j,e]
+compute out[h:3, e:24] : f32 = o[h,e]
+output out
+)";
+  for (int64_t keys : {1, 70, 300}) {
+    KernelSetup setup;
+    setup.sizes["S"] = keys;
+    EXPECT_LT(check(text, setup).error, 2e-6) << keys;
+  }
+  EXPECT_NE(text_of(text).find("dot_rows<T>"), std::string::npos);
+  EXPECT_EQ(text_of(text).find("pack_panel"), std::string::npos);
+}
+
 TEST(Emit, TransposedInputsAndUnknownStrides) {
   KernelSetup setup;
   setup.order = {

@@ -1,0 +1,121 @@
+// Bias tiles, masks, gates: 16-bit data whose columns are those of a fragment. A lane holds two
+// neighbours of each eight, so that one load of 32 bits brings both.
+#include <algorithm>
+
+#include "codegen/cuda/fragment_text.h"
+#include "ir/rewrite.h"
+#include "ir/simplify.h"
+
+namespace flashlight::codegen::cuda {
+
+using namespace ir;
+
+/// Neighbours along `column` are neighbours in memory, the first of a pair at a multiple of both.
+bool FragmentText::is_pair(Expr load, Expr column) const {
+  if (load->op != Op::Load || load->args.empty()) return false;
+  const auto t = plan_.tensors.find(load->name());
+  if (t == plan_.tensors.end() || !t->second.aligned || t->second.strides.back() != "1") return false;
+  if (t->second.dtype != DType::BF16 && t->second.dtype != DType::F16) return false;
+  const auto last = affine(load->args.back());
+  if (!last || !is_const(last->coefficient(column), 1)) return false;
+  const auto even = [](Expr e) { return is_const(e) && int_const(e) % 2 == 0; };
+  for (const auto& [axis, c] : last->coefficients)
+    if (axis != column && !even(c)) return false;
+  if (!even(last->rest)) return false;
+  for (size_t d = 0; d + 1 < load->args.size(); ++d)
+    if (uses(load->args[d], column)) return false;
+  return true;
+}
+
+namespace {
+
+std::vector<Expr> bodies_of(const tile::Pass& pass) {
+  std::vector<Expr> out;
+  for (auto* list : {&pass.before, &pass.after, &pass.before_full, &pass.after_full})
+    for (const tile::Statement& s : *list) out.push_back(s.body);
+  for (const tile::State& s : pass.states) out.push_back(s.body), out.push_back(s.body_full);
+  return out;
+}
+
+/// Loads that are evaluated whatever conditions say.
+void certain_loads(Expr e, std::unordered_set<Expr>* seen, std::vector<Expr>* out) {
+  if (!e || !seen->insert(e).second || e->op == Op::Axis) return;
+  if (e->op == Op::Load) out->push_back(e);
+  if (e->op == Op::Where) return certain_loads(e->args[0], seen, out);
+  for (Expr a : e->args) certain_loads(a, seen, out);
+}
+
+}  // namespace
+
+void FragmentText::print_pointers(const tile::Pass& pass) {
+  std::unordered_set<Expr> seen;
+  std::vector<Expr> loads;
+  for (Expr body : bodies_of(pass)) certain_loads(body, &seen, &loads);
+  for (Expr l : loads) {
+    if (pair_words_.count(l) || !is_pair(l, plan_.loop)) continue;
+    const std::string id = "pair" + std::to_string(pair_words_.size());
+    const Tensor& tensor = plan_.tensors.at(l->name());
+    Place place = row_place();
+    place.axes[plan_.loop] = "0";
+    place.guarded = true;
+    Block block(plan_, place);
+    block.expect(l->args);
+    out_.line("const " + std::string(memory_text(tensor.dtype)) + "* " + id + "_row[2];");
+    out_.line("u32 " + id + "[" + std::to_string(plan_.n / 4) + "];");
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+    const std::string at = block.address(tensor, l->args);
+    block.print(out_);
+    out_.line(id + "_row[r] = " + at + ";");
+    out_.close();
+    pair_words_[l] = id;
+  }
+}
+
+void FragmentText::print_prefetch(const tile::Pass& stage, const std::string& tile) {
+  std::unordered_set<Expr> seen;
+  std::vector<Expr> loads;
+  for (Expr body : bodies_of(stage)) certain_loads(body, &seen, &loads);
+  for (Expr l : loads) {
+    const auto word = pair_words_.find(l);
+    if (word == pair_words_.end()) continue;
+    const std::string& id = word->second;
+    out_.line("#pragma unroll");
+    out_.open("for (int i = 0; i < " + std::to_string(plan_.n / 4) + "; ++i)");
+    out_.line("const int r = i & 1, col = " + tile + " * " + std::to_string(plan_.n) +
+              " + 2 * t + 8 * (i >> 1);");
+    out_.line(id + "[i] = col + 1 < cols_end ? load4(" + id + "_row[r] + col) : col < cols_end ? (u32)" +
+              id + "_row[r][col].bits : 0u;");
+    out_.close();
+  }
+}
+
+void FragmentText::use_prefetched(const tile::Pass& stage) {
+  std::unordered_set<Expr> seen;
+  std::vector<Expr> loads;
+  for (Expr body : bodies_of(stage)) certain_loads(body, &seen, &loads);
+  for (Expr l : loads)
+    if (const auto word = pair_words_.find(l); word != pair_words_.end())
+      prefetched_[l] = "pick<" + std::string(memory_text(plan_.tensors.at(l->name()).dtype)) + ">(" +
+                       word->second + "[i >> 1], i & 1)";
+}
+
+/// Loads along the columns of a value fragment, as halves of what two elements load together.
+void FragmentText::pair_values(Place* place, const std::vector<Expr>& columns,
+                               const std::vector<Expr>& bodies) const {
+  std::unordered_set<Expr> seen;
+  std::vector<Expr> loads;
+  for (Expr body : bodies) certain_loads(body, &seen, &loads);
+  for (Expr l : loads) {
+    if (!is_pair(l, columns[0])) continue;
+    Place first = *place;
+    first.axes[columns[0]] = "(v & ~1)";
+    Block block(plan_, first);
+    const Tensor& tensor = plan_.tensors.at(l->name());
+    const std::string at = block.address(tensor, l->args);
+    if (!block.lines().empty()) continue;
+    place->known[l] = "pick<" + std::string(memory_text(tensor.dtype)) + ">(load4(" + at + "), i & 1)";
+  }
+}
+
+}  // namespace flashlight::codegen::cuda
