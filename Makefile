@@ -14,16 +14,18 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Nothing is fetched for a GPU: the package is built with what that machine's Python has (torch with
 # CUDA, nanobind, scikit-build-core, pytest-xdist; cmake and ninja beside it), GoogleTest is not needed.
 REMOTE := build/remote
-REMOTE_PYTHON = FLASHLIGHT_CACHE_DIR=$(CURDIR)/$(REMOTE)/cache \
-                PYTHONPATH=$(CURDIR)/$(REMOTE)/site:$(CURDIR) $(GPU_PYTHON)
+REMOTE_ENV = FLASHLIGHT_CACHE_DIR=$(CURDIR)/$(REMOTE)/cache \
+             PYTHONPATH=$(CURDIR)/$(REMOTE)/site:$(CURDIR)
+REMOTE_PYTHON = $(REMOTE_ENV) $(GPU_PYTHON)
 GPU_PYTHON ?= python3
-GPU_JOBS ?= 6
+GPU_JOBS ?= 12
 BENCH ?=
+COMPUTE_SANITIZER ?= $(firstword $(wildcard /usr/local/cuda/bin/compute-sanitizer) compute-sanitizer)
 
 package_sources = $(shell find $(wildcard CMakeLists.txt pyproject.toml cmake include src python) \
                     -type f -not -path '*/__pycache__/*' -not -name '*.so')
 
-.PHONY: help demo test unit bench lint format clean apt cxx gpu gputest gpubench
+.PHONY: help demo test unit bench lint format clean apt cxx gpu gputest gpusan gpubench
 
 help:  ## List the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -44,11 +46,23 @@ unit: $(BUILD)/build.ninja  ## The fast C++ tests: no compiler and no GPU at run
 bench: $(VENV)/.package  ## Measure against eager, torch.compile, SDPA and FlexAttention
 	python -m bench.run
 
-gpu: gputest gpubench  ## On a machine with an NVIDIA GPU: the tests there, then the measurements
+gpu: gputest gpusan gpubench  ## On a machine with an NVIDIA GPU: tests, compute-sanitizer, measurements
 
 gputest: $(REMOTE)/.package
 	TORCHINDUCTOR_COMPILE_THREADS=2 $(REMOTE_PYTHON) -m pytest -q -n $(GPU_JOBS) tests/gpu
 
+# Only our kernels are watched; a tool that hangs is ended. racecheck sees shared memory alone, and
+# takes long: one program.
+gpusan: $(REMOTE)/.package
+	status=0; for tool in memcheck synccheck racecheck; do \
+	  names=; if [ $$tool = racecheck ]; then names=causal; fi; \
+	  echo "$$tool $$names"; \
+	  $(REMOTE_ENV) TORCHINDUCTOR_COMPILE_THREADS=1 timeout 170 $(COMPUTE_SANITIZER) --tool $$tool \
+	    --error-exitcode 9 --kernel-name kns=kernel0 --kernel-name kns=kernel1 \
+	    $(GPU_PYTHON) -m tests.gpu.sanitize $$names || status=$$?; \
+	done; exit $$status
+
+# In two parts of less than ten minutes: BENCH="--parts dense variants", BENCH="--parts own types calls".
 gpubench: $(REMOTE)/.package
 	$(REMOTE_PYTHON) -m bench.gpu $(BENCH)
 

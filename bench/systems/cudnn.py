@@ -10,9 +10,10 @@ NAME = "cuDNN"
 
 def prepare(problem):
     """Without a mask or causal: cuDNN with a mask tensor is SDPA's to choose."""
-    options = mask_of(problem) if problem.name in ("full", "causal") else None
-    if options is None:
+    names = ("full", "causal", "gqa_repeat")
+    if problem.name not in names or str(problem.dtype) == "torch.float32":
         return None
+    options = mask_of(problem)
     q, k, v = problem.args[:3]
 
     def call():

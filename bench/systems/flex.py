@@ -14,6 +14,7 @@ def modifications(problem):
     table = {
         "full": (None, None),
         "causal": (None, lambda b, h, i, j: j <= i),
+        "gqa_repeat": (None, lambda b, h, i, j: j <= i),
         "alibi": (lambda s, b, h, i, j: s + rest[0][h] * (j - i), None),
         "softcap": (lambda s, b, h, i, j: torch.tanh(s / softcap.CAP) * softcap.CAP, None),
         "window": (None, lambda b, h, i, j: (j <= i) & (i - j <= window.WINDOW)),
@@ -31,5 +32,6 @@ def prepare(problem):
     q, k, v = problem.args[:3]
     S, Sk = q.shape[-2], k.shape[-2]
     mask = create_block_mask(mask_mod, None, None, S, Sk, device=q.device) if mask_mod else None
-    fn = torch.compile(lambda q, k, v: flex_attention(q, k, v, score_mod, mask))
+    grouped = q.shape[1] != k.shape[1]
+    fn = torch.compile(lambda q, k, v: flex_attention(q, k, v, score_mod, mask, enable_gqa=grouped))
     return lambda: fn(q, k, v)

@@ -16,6 +16,7 @@ def mask_of(problem):
     masks = {
         "full": lambda: {},
         "causal": lambda: {"is_causal": True},
+        "gqa_repeat": lambda: {"is_causal": True, "enable_gqa": True},
         "alibi": lambda: {"attn_mask": rest[0][None, :, None, None] * (j - i)},
         "window": lambda: {"attn_mask": (j <= i) & (i - j <= window.WINDOW)},
         "prefix": lambda: {"attn_mask": (j <= i) | (j < prefix.PREFIX)},

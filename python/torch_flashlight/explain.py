@@ -19,6 +19,18 @@ class Tiles:
     full: int
 
 
+def grouped(lines: list[str]) -> list[str]:
+    """Schedules of one path that were passed over for one reason, in one line."""
+    found = {}
+    for line in lines:
+        schedule, _, reason = line.partition(": ")
+        found.setdefault((schedule.split(",")[0], reason), []).append(line)
+    return [
+        same[0] if len(same) == 1 else f"{path}, {len(same)} schedules: {reason}"
+        for (path, reason), same in found.items()
+    ]
+
+
 @dataclass(frozen=True)
 class Kernel:
     name: str
@@ -46,7 +58,7 @@ class Kernel:
             f"  schedule  {self.schedule}",
             *([f"  resources {self.resources}"] if self.resources else []),
             *(f"  {line}" for line in self.notes),
-            *(f"  passed over: {line}" for line in self.passed_over),
+            *(f"  passed over: {line}" for line in grouped(self.passed_over)),
             f"  tiles     {tiles.dead / count:.0%} dead, {tiles.partial / count:.0%} partial, "
             f"{tiles.full / count:.0%} full",
             f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB moved, "

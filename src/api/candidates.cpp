@@ -137,7 +137,8 @@ Made choose(const std::vector<tile::Schedule>& schedules, const Making& making, 
   std::exception_ptr failure;
   for (bool more = true; more;) {
     Made batch;
-    while (more && batch.candidates.size() < at_once) {
+    const size_t most = out.candidates.empty() && !failure ? 1 : at_once;
+    while (more && batch.candidates.size() < most) {
       std::optional<Candidate> next = emitter.next(out.passed_over);
       more = next.has_value();
       if (next) batch.candidates.push_back(std::move(*next));

@@ -43,8 +43,9 @@ Made emit_all(const std::vector<tile::Schedule>& schedules, const Making& making
 /// failure threw where none is left.
 void compile_all(Made& made, const Making& making, size_t threads);
 
-/// Makes candidates, `at_once` of them at the same time, until one loses nothing; else the one that
-/// loses least: `candidates` has that one alone.
+/// Makes candidates until one loses nothing; else the one that loses least: `candidates` has that
+/// one alone. The first is compiled alone, since it mostly is the one; then `at_once` of them in as
+/// many threads.
 Made choose(const std::vector<tile::Schedule>& schedules, const Making& making, size_t at_once = 1);
 
 /// Index of the candidate that choose() takes among those that were compiled.

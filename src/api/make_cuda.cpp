@@ -1,8 +1,10 @@
 #include "api/make_cuda.h"
 
+#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "codegen/cuda/device_headers.h"
 #include "codegen/cuda/emit.h"
@@ -140,7 +142,8 @@ Variant CudaMaker::finish(Candidate c, std::shared_ptr<const CudaExecutable> exe
 
 Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu) {
   const CudaMaker maker(stream, spec, gpu);
-  Made made = choose(maker.schedules(), maker.making());
+  const size_t half = std::thread::hardware_concurrency() / 2;  // others compile too
+  Made made = choose(maker.schedules(), maker.making(), std::clamp<size_t>(half, 1, 4));
   Candidate& candidate = made.candidates.front();
   auto executable = maker.load(candidate);
   return maker.finish(std::move(candidate), std::move(executable), std::move(made.passed_over));

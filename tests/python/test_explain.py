@@ -2,6 +2,7 @@
 
 import torch
 import torch_flashlight
+from torch_flashlight.explain import grouped
 
 from examples.cases import CASES
 
@@ -39,3 +40,13 @@ def test_explains_what_is_already_compiled():
     fn = torch.compile(case.fn, backend="flashlight")
     fn(*args)
     assert len(torch_flashlight.explain(fn, *args).kernels) == 1
+
+
+def test_schedules_that_were_passed_over_for_one_reason_are_one_line():
+    lines = [f"hopper, rows {rows}: several passes" for rows in (128, 64)]
+    told = grouped([*lines, "hopper, rows 256: 8 bytes spilled", "simt, rows 64: several passes"])
+    assert told == [
+        "hopper, 2 schedules: several passes",
+        "hopper, rows 256: 8 bytes spilled",
+        "simt, rows 64: several passes",
+    ]
