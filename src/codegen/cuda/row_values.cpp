@@ -46,9 +46,9 @@ std::string RowValuesText::type(const RowValues& v) const {
 }
 
 /// Values are on their way while scores are made, as far as registers hold them; or while weights
-/// go to shared memory; or row by row.
+/// go to shared memory; or row by row. By ptxas: 16 words beside scores in tiles of 32 spill.
 int RowValuesText::early_rows(const RowValues& v) const {
-  return static_cast<int>(std::min<int64_t>(rows_of_warp(), 24 / std::max<int64_t>(words(v), 1)));
+  return static_cast<int>(std::min<int64_t>(rows_of_warp(), 12 / std::max<int64_t>(words(v), 1)));
 }
 
 int RowValuesText::ready_rows(const RowValues& v) const {
