@@ -77,6 +77,11 @@ int64_t loss(const runtime::cuda::Resources& r) {
   return r.spills() + kSerialized * int64_t(r.serialized());
 }
 
+int64_t loss(const Candidate& candidate) {
+  constexpr int64_t kScalar = 4096;  // products without tensor cores
+  return loss(candidate.cubin.resources) + kScalar * (candidate.kernel.schedule.path == "simt");
+}
+
 std::string describe(const tile::Schedule& s) {
   std::string out =
       s.path + ", rows " + std::to_string(s.row_tile) + ", columns " + std::to_string(s.loop_tile);
@@ -127,7 +132,7 @@ void compile_all(Made& made, const Making& making, size_t threads) {
 size_t best(const std::vector<Candidate>& compiled) {
   size_t found = 0;
   for (size_t i = 1; i < compiled.size(); ++i)
-    if (loss(compiled[i].cubin.resources) < loss(compiled[found].cubin.resources)) found = i;
+    if (loss(compiled[i]) < loss(compiled[found])) found = i;
   return found;
 }
 
@@ -154,7 +159,7 @@ Made choose(const std::vector<tile::Schedule>& schedules, const Making& making, 
                            batch.passed_over.end());
     for (Candidate& c : batch.candidates) out.candidates.push_back(std::move(c));
     if (out.candidates.empty()) continue;
-    if (loss(out.candidates[best(out.candidates)].cubin.resources) == 0) break;
+    if (loss(out.candidates[best(out.candidates)]) == 0) break;
   }
   if (out.candidates.empty() && failure) std::rethrow_exception(failure);
   if (out.candidates.empty()) emitter.fail();

@@ -26,6 +26,8 @@ struct Making {
 
 /// What a candidate loses: bytes that spill, and far above them wgmma that waits. 0: nothing.
 int64_t loss(const runtime::cuda::Resources& resources);
+/// The same, where the general path loses more than some spilled bytes do.
+int64_t loss(const Candidate& candidate);
 
 /// One line for people: path, tile sizes, warps, stages.
 std::string describe(const tile::Schedule& schedule);

@@ -68,9 +68,8 @@ size_t fastest(const std::vector<double>& ms, size_t by_default) {
 /// Compiles the candidates, of which `made` keeps what can be measured.
 void prepare(Made& made, const Making& making) {
   compile_all(made, making, std::max(1u, std::thread::hardware_concurrency()));
-  const int64_t least = loss(made.candidates[best(made.candidates)].cubin.resources);
-  std::erase_if(made.candidates,
-                [&](const Candidate& c) { return loss(c.cubin.resources) > least; });
+  const int64_t least = loss(made.candidates[best(made.candidates)]);
+  std::erase_if(made.candidates, [&](const Candidate& c) { return loss(c) > least; });
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ std::vector<Gate> gates() {
     out.push_back({name, "sm_89"}), out.push_back({name, "sm_100"});
   out.push_back({"full", "sm_90a", "f16", 128, 1024});
   out.push_back({"causal", "sm_90a", "bf16", 256});
-  out.push_back({"full", "sm_120", "bf16", 256});
+  out.push_back({"full", "sm_120", "bf16", 256, 4096, 72});
   out.push_back({"full", "sm_90a", "bf16", 80});
   return out;
 }
