@@ -17,6 +17,7 @@ struct Shape {
   int64_t scores = 0;        // score fragments
   int64_t weights = 0;       // operands of products with values
   int64_t values = 0;        // value columns, of all accumulators
+  int64_t widest = 0;        // of one of them
   int64_t row_columns = 0;   // columns of row operands
   int64_t loop_columns = 0;  // columns of loop operands
   int bytes = 2;             // of an operand's element
@@ -52,6 +53,7 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
       if (first(weights, t.contraction->a)) s.weights++;
       if (first(seen, t.contraction->b)) s.loop_columns += columns(t.contraction->n);
       s.values += columns(t.contraction->n);
+      s.widest = std::max(s.widest, columns(t.contraction->n));
     }
     for (Expr a : k.tiled) {
       for (Expr e : symbols_of(p.live.hi)) s.masked |= e->name() == a->name() + ".hi";
@@ -88,7 +90,8 @@ int64_t hopper_tile(const Shape& s, int groups, int stages, int row_buffers, int
                     int64_t shared) {
   for (int64_t n = most; n >= 16; n -= 16) {
     // Maps take turns: one of them has scores at a time.
-    const int64_t registers = n / 2 + s.weights * n / 4 + s.values / 2 + s.tables * n / 4;
+    const int64_t registers = n / 2 + s.weights * n / 4 + s.values / 2 + s.tables * n / 4 +
+                              (s.widest > 128 ? 24 : 0);  // ptxas: 64 columns spill at 256 values
     const int64_t bytes =
         2 * (row_buffers * 64 * groups * s.row_columns + stages * n * s.loop_columns) + 2048;
     if (registers <= register_limit(groups) && bytes <= shared) return n;
@@ -130,9 +133,11 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     t.row_tile = 16 * t.warps;
     t.loop_tile =
         hopper_tile(s, pick.groups, pick.stages, pick.row_buffers, pick.most, target.shared_bytes);
-    // A second buffer of rows is worth less than tiles of twice the length.
-    if (t.loop_tile == 0 || (pick.row_buffers == 2 && t.loop_tile < pick.most && t.loop_tile < 64))
-      continue;
+    // A second buffer of rows is worth less than longer tiles.
+    const bool longer_alone =
+        pick.row_buffers == 2 &&
+        t.loop_tile < hopper_tile(s, pick.groups, pick.stages, 1, pick.most, target.shared_bytes);
+    if (t.loop_tile == 0 || longer_alone) continue;
     t.panel = t.loop_tile;
     if (std::find(out->begin(), out->end(), t) == out->end()) out->push_back(t);
   }
