@@ -35,7 +35,8 @@ def options(words=None):
     parser.add_argument("--quick", action="store_true", help="dense problems of length 4096 only")
     parser.add_argument("--only", nargs="*", default=[], help="programs to measure")
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
-    parser.add_argument("--systems", nargs="*", help="systems to measure; default all")
+    names = [s.NAME for s in gpu_worker.SYSTEMS]
+    parser.add_argument("--systems", nargs="*", choices=names, help="to measure; default all")
     parser.add_argument("--seconds", type=float, default=540, help="start no row after this")
     parser.add_argument("--row-seconds", type=float, default=75, help="end a row after this")
     parser.add_argument("--explain", action="store_true", help="print what each kernel takes")
