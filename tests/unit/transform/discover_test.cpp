@@ -65,6 +65,30 @@ TEST(Discover, TwoMapsAndADistanceAreMadeInTheSameRegion) {
   EXPECT_EQ(d.regions[0].program.inputs.size(), 6u);  // nothing score-sized is read
 }
 
+// Whoever is first takes the difference into its epilogue; the other one hands its result over.
+TEST(Discover, TwoAttentionsThatMeetInOneEpilogueAreTwoRegions) {
+  std::string text =
+      "input q1 : f32[4, 40, 8]\ninput k1 : f32[4, 50, 8]\ninput q2 : f32[4, 40, 8]\n"
+      "input k2 : f32[4, 50, 8]\ninput v : f32[4, 50, 8]\n";
+  for (const std::string n : {"1", "2"})
+    text += "compute s" + n + "[h:4, i:40, j:50] : f32 = sum[d:8] q" + n + "[h,i,d]*k" + n +
+            "[h,j,d]\ncompute m" + n + "[h:4, i:40] : f32 = max[j:50] s" + n +
+            "[h,i,j]\ncompute e" + n + "[h:4, i:40, j:50] : f32 = exp(s" + n + "[h,i,j] - m" + n +
+            "[h,i])\ncompute l" + n + "[h:4, i:40] : f32 = sum[j:50] e" + n +
+            "[h,i,j]\ncompute p" + n + "[h:4, i:40, j:50] : f32 = e" + n + "[h,i,j] / l" + n +
+            "[h,i]\ncompute o" + n + "[h:4, i:40, c:8] : f32 = sum[j:50] p" + n +
+            "[h,i,j]*v[h,j,c]\n";
+  text += "compute out[h:4, i:40, c:8] : f32 = o1[h,i,c] - o2[h,i,c]\noutput out\n";
+  const auto d = discover(text);
+  ASSERT_EQ(d.regions.size(), 2u);
+  EXPECT_TRUE(d.left.empty());
+  std::vector<std::string> made;
+  for (const auto& r : d.regions)
+    for (const ir::Output& o : r.program.outputs) made.push_back(o.name);
+  ASSERT_EQ(made.size(), 2u);
+  EXPECT_EQ(std::count(made.begin(), made.end(), "out"), 1);  // not made twice
+}
+
 TEST(Discover, OneQueryRowIsAttentionToo) {
   auto d = discover(
       "input q : f32[4, 1, 8]\ninput k : f32[4, 50, 8]\ninput v : f32[4, 50, 8]\n"
