@@ -120,17 +120,27 @@ struct FragmentRun {
   tile::Specialization specialize(const ir::Stream& s, const ir::Bindings& sizes) const {
     tile::Specialization spec = specialization(s, sizes);
     spec.tf32 = tf32;
-    const auto set = [&](const std::string& name, size_t rank, const std::vector<int>& order) {
+    const auto set = [&](const std::string& name, const std::vector<ir::Expr>& shape,
+                         ir::DType dtype, const std::vector<int>& order) {
+      const size_t rank = shape.size();
       auto& classes = spec.strides[name];
       classes.assign(rank, tile::StrideClass::Any);
       const auto known = options.order.find(name);
       const std::vector<int>& by = known == options.order.end() ? order : known->second;
       if (rank > 0 && unit_strides)
         classes[by.empty() ? rank - 1 : static_cast<size_t>(by.back())] = tile::StrideClass::One;
-      if (aligned) spec.aligned.insert(name);
+      bool multiples = aligned;  // of 16 bytes, as a call of this size finds them
+      int64_t stride = ir::dtype_size(dtype);
+      for (size_t d = rank; d-- > 0;) {
+        const int64_t extent =
+            ir::evaluate(shape[by.empty() ? d : static_cast<size_t>(by[d])], sizes);
+        multiples = multiples && (d + 1 == rank || extent == 1 || stride % 16 == 0);
+        stride *= extent;
+      }
+      if (multiples) spec.aligned.insert(name);
     };
-    for (const ir::Input& i : s.inputs) set(i.name, i.shape.size(), {});
-    for (const auto& o : s.outputs) set(o.name, o.shape.size(), o.order);
+    for (const ir::Input& i : s.inputs) set(i.name, i.shape, i.dtype, {});
+    for (const auto& o : s.outputs) set(o.name, o.shape, o.dtype, o.order);
     return spec;
   }
 
