@@ -74,10 +74,9 @@ TEST(Discover, TwoAttentionsThatMeetInOneEpilogueAreTwoRegions) {
     text += "compute s" + n + "[h:4, i:40, j:50] : f32 = sum[d:8] q" + n + "[h,i,d]*k" + n +
             "[h,j,d]\ncompute m" + n + "[h:4, i:40] : f32 = max[j:50] s" + n +
             "[h,i,j]\ncompute e" + n + "[h:4, i:40, j:50] : f32 = exp(s" + n + "[h,i,j] - m" + n +
-            "[h,i])\ncompute l" + n + "[h:4, i:40] : f32 = sum[j:50] e" + n +
-            "[h,i,j]\ncompute p" + n + "[h:4, i:40, j:50] : f32 = e" + n + "[h,i,j] / l" + n +
-            "[h,i]\ncompute o" + n + "[h:4, i:40, c:8] : f32 = sum[j:50] p" + n +
-            "[h,i,j]*v[h,j,c]\n";
+            "[h,i])\ncompute l" + n + "[h:4, i:40] : f32 = sum[j:50] e" + n + "[h,i,j]\ncompute p" +
+            n + "[h:4, i:40, j:50] : f32 = e" + n + "[h,i,j] / l" + n + "[h,i]\ncompute o" + n +
+            "[h:4, i:40, c:8] : f32 = sum[j:50] p" + n + "[h,i,j]*v[h,j,c]\n";
   text += "compute out[h:4, i:40, c:8] : f32 = o1[h,i,c] - o2[h,i,c]\noutput out\n";
   const auto d = discover(text);
   ASSERT_EQ(d.regions.size(), 2u);
