@@ -61,11 +61,31 @@ class Sample {
 
 }  // namespace
 
+namespace {
+
+/// A sum per row of the very weights that `values` are summed with, all of them positive: where it
+/// is small, so are they, and no product of theirs has overflowed.
+bool is_bounded(const tile::Pass& pass, const tile::State& values) {
+  const std::string& weights = values.contraction->a;
+  for (auto* list : {&pass.before, &pass.after, &pass.before_full, &pass.after_full})
+    for (const tile::Statement& s : *list)
+      if (s.name == weights && s.body->op != Op::Exp) return false;
+  return std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& t) {
+    return t.op == Reduce::Sum && t.body && t.references == values.references &&
+           t.body->op == Op::Load && t.body->name() == weights;
+  });
+}
+
+}  // namespace
+
 /// Sums of exp(x - r) may keep any r, if what leaves the kernel is the same for all of them: seen
 /// by evaluating outputs at states that belong to references a distance apart.
 std::string FragmentText::not_frozen(const tile::Pass& pass) const {
   if (!lazy(pass)) return "a reference is more than the scale of sums of exponentials";
   if (plan_.kernel.passes.size() != 1) return "there are several passes";
+  for (const tile::State& s : pass.states)
+    if (s.contraction && !s.references.empty() && !is_bounded(pass, s))
+      return "no sum of positive weights tells whether " + s.name + " overflowed";
   for (unsigned seed = 1; seed <= 3; ++seed) {
     auto outputs = [&](double distance) {
       Sample sample(seed);

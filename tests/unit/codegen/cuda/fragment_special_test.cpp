@@ -55,6 +55,31 @@ TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
           expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
 }
 
+/// A quotient of two products shows no reference, and no sum that would tell of an overflow.
+TEST(FragmentSpecial, NothingIsFrozenThatNoSumWatches) {
+  const std::string text =
+      "symbol S = 70\ninput q : bf16[2, S, 16]\ninput k : bf16[2, S, 16]\n"
+      "input v : bf16[2, S, 16]\ninput u : bf16[2, S, 16]\n"
+      "compute s[h:2, i:S, j:S] : f32 = sum[d:16] q[h,i,d]*k[h,j,d]\n"
+      "compute m[h:2, i:S] : f32 = max[j:S] s[h,i,j]\n"
+      "compute e[h:2, i:S, j:S] : f32 = exp(s[h,i,j] - m[h,i])\n"
+      "compute a[h:2, i:S, c:16] : f32 = sum[j:S] e[h,i,j]*v[h,j,c]\n"
+      "compute b[h:2, i:S, c:16] : f32 = sum[j:S] e[h,i,j]*u[h,j,c]\n"
+      "compute o[h:2, i:S, c:16] : bf16 = a[h,i,c] / b[h,i,c]\noutput o\n";
+  const auto edit = [](std::vector<ir::Array>& inputs) {
+    early_keys_above(800)(inputs);
+    for (double& x : inputs[3].data) x = std::fabs(x) + 0.5;
+  };
+  const ir::Program p = ir::parse(text);
+  FragmentRun run = FragmentRun::hopper("bf16");
+  EXPECT_LE(run.error(p, {{"S", 200}}, edit), run.tolerance(200));
+  ASSERT_TRUE(run.refused.empty()) << run.refused.at(0);
+  EXPECT_EQ(run.sources.at(0).text.find("references frozen"), std::string::npos);
+  FragmentRun full = FragmentRun::hopper("bf16");  // whereas here one does
+  full.make(program("full", full));
+  EXPECT_NE(full.sources.at(0).text.find("references frozen"), std::string::npos);
+}
+
 /// The Hopper path keeps the reference of the first tile that it sees, which is the last one. Where
 /// that was too small the unit is posted again: without that the result is wrong.
 TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
