@@ -4,7 +4,6 @@
 
 #include "codegen/cuda/hopper_text.h"
 #include "codegen/cuda/notes.h"
-#include "codegen/cuda/wgmma.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
@@ -112,10 +111,10 @@ void Hopper::print_own_tiles() {
   block.print(out_);
   out_.line("const int own_end = (int)(" + hi + ");");
   // A warpgroup that waits for scores holds a buffer of values: it may be so far behind, no more.
+  const std::string furthest = "max_((own_end - 1) / " + str(plan_.n) +
+                               ", max_(first_tile, last_tile - " + str(plan_.stages) + "))";
   out_.line("const int own_last = " + std::string(redoes() ? "work.tracked ? last_tile : " : "") +
-            "max_(max_((own_end - 1) / " + str(plan_.n) + ", first_tile), last_tile - " +
-            str(plan_.stages) + ") < last_tile ? max_(max_((own_end - 1) / " + str(plan_.n) +
-            ", first_tile), last_tile - " + str(plan_.stages) + ") : last_tile;");
+            "min_(" + furthest + ", last_tile);");
 }
 
 void Hopper::print_first_tile() {
@@ -313,35 +312,6 @@ void Hopper::print_drain(bool turns) {
   if (single) out_.line("if (more) release_k();");
 }
 
-/// What stands before the kernel.
-void Hopper::print_types(int64_t words) {
-  out_.line("// " + plan_.kernel.name + ": " + str(groups()) + " warpgroups of 64 rows, loop by " +
-            str(plan_.n) + (frozen_ ? ", references frozen" : ""));
-  out_.line("#include \"warpgroup.cuh\"");
-  out_.line();
-  for (const auto& [n, math] : copies_.shapes) {
-    std::string type = math_text(math);
-    for (char& c : type) c = static_cast<char>(std::tolower(c));
-    out_.append(wgmma_text(static_cast<int>(n), type));
-  }
-  out_.line();
-  out_.line("struct Params {");
-  out_.line("  TensorMap maps[" + str(static_cast<int64_t>(copies_.maps.size())) + "];");
-  out_.line("  u64 words[" + str(words) + "];");
-  out_.line("};");
-  out_.line();
-  out_.line("struct Work {");
-  out_.line("  int unit, tracked;  // negative: no more. tracked: references follow in every tile");
-  out_.line("};");
-  out_.line();
-  out_.line("struct Ring {  // the buffer at hand and the parity of its phase");
-  out_.line("  u32 stage, parity;");
-  out_.line("  MEMBER void next() { if (++stage == " + str(plan_.stages) +
-            ") stage = 0, parity ^= 1; }");
-  out_.line("};");
-  out_.line();
-}
-
 Source Hopper::run() {
   Source source;
   source.entry = identifier("fl_" + plan_.kernel.name);
@@ -364,14 +334,7 @@ Source Hopper::run() {
   text_.print_arguments();
   out_.line("int* const counter = (int*)p.words[" + str(static_cast<int64_t>(words)) + "];");
   print_barriers();
-  out_.open("const auto take_work = [&](const u32 it)");
-  out_.line("const u32 b = it & 1;");
-  out_.line("mbar_wait(work_full + 8 * b, (it >> 1) & 1);");
-  out_.line("const Work w{slots[4 * b], slots[4 * b + 1]};");
-  out_.line("if (warpgroup > 0) __syncwarp();");
-  out_.line("if (lane == 0) mbar_arrive(work_empty + 8 * b);");
-  out_.line("return w;");
-  out_.close(";");
+  print_take_work();
   out_.open("const auto unit_count = [&]()");
   Place sizes = text_.uniform_place();
   Block block(plan_, sizes);

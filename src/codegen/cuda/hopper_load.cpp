@@ -1,6 +1,7 @@
 // The warpgroup of a Hopper kernel that does not compute: one thread claims units of work and loads
 // their rows, one loads the tiles of the loop.
 #include "codegen/cuda/hopper_text.h"
+#include "codegen/cuda/wgmma.h"
 
 namespace flashlight::codegen::cuda {
 
@@ -66,6 +67,46 @@ void Hopper::print_load(const Operand& o, const std::string& to, const std::stri
               str(chunk * c.rows * 128) + ", &p.maps[" + str(c.map) + "], " + bar + ", " +
               join(at, ", ") + ");");
   }
+}
+
+/// What stands before the kernel.
+void Hopper::print_types(int64_t words) {
+  out_.line("// " + plan_.kernel.name + ": " + str(groups()) + " warpgroups of 64 rows, loop by " +
+            str(plan_.n) + (frozen_ ? ", references frozen" : ""));
+  out_.line("#include \"warpgroup.cuh\"");
+  out_.line();
+  for (const auto& [n, math] : copies_.shapes) {
+    std::string type = math_text(math);
+    for (char& c : type) c = static_cast<char>(std::tolower(c));
+    out_.append(wgmma_text(static_cast<int>(n), type));
+  }
+  out_.line();
+  out_.line("struct Params {");
+  out_.line("  TensorMap maps[" + str(static_cast<int64_t>(copies_.maps.size())) + "];");
+  out_.line("  u64 words[" + str(words) + "];");
+  out_.line("};");
+  out_.line();
+  out_.line("struct Work {");
+  out_.line("  int unit, tracked;  // negative: no more. tracked: references follow in every tile");
+  out_.line("};");
+  out_.line();
+  out_.line("struct Ring {  // the buffer at hand and the parity of its phase");
+  out_.line("  u32 stage, parity;");
+  out_.line("  MEMBER void next() { if (++stage == " + str(plan_.stages) +
+            ") stage = 0, parity ^= 1; }");
+  out_.line("};");
+  out_.line();
+}
+
+void Hopper::print_take_work() {
+  out_.open("const auto take_work = [&](const u32 it)");
+  out_.line("const u32 b = it & 1;");
+  out_.line("mbar_wait(work_full + 8 * b, (it >> 1) & 1);");
+  out_.line("const Work w{slots[4 * b], slots[4 * b + 1]};");
+  out_.line("if (warpgroup > 0) __syncwarp();");
+  out_.line("if (lane == 0) mbar_arrive(work_empty + 8 * b);");
+  out_.line("return w;");
+  out_.close(";");
 }
 
 void Hopper::print_producer() {

@@ -45,6 +45,7 @@ class Hopper {
   void print_barriers();
   void print_tiles();  // first_tile, end_tile of the unit
   void print_producer();
+  void print_take_work();
   void print_scheduler();
   void print_load(const Operand& o, const std::string& to, const std::string& bar,
                   const std::string& row);

@@ -114,8 +114,6 @@ class Plan {
   /// The element value that a product of the state has on its left; empty: it is no product.
   std::string weights_of(const tile::State& s) const;
   std::vector<const Staged*> staged_in(const tile::Pass& pass) const;
-  /// The elements that must be equal for two value fragments to be read side by side.
-  const Value* value_over(const std::vector<Expr>& axes) const;
 
  private:
   void plan_memory();

@@ -1,8 +1,7 @@
 #include "runtime/cpu/compile.h"
 
-#include <fstream>
-
 #include "runtime/cpu/load.h"
+#include "runtime/file.h"
 #include "runtime/process.h"
 #include "support/env.h"
 #include "support/error.h"
@@ -26,13 +25,6 @@ Hash128 key_of(const Source& source, const Compiler& compiler,
   for (const std::string& word : command) key = combine(key, word);
   for (const auto& [name, text] : source.headers) key = combine(combine(key, name), text);
   return key;
-}
-
-void write_file(const fs::path& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw CompileError("cannot write " + path.string());
 }
 
 /** Leaves kernel.so, and kernel.cpp for a reader, in `folder`. */

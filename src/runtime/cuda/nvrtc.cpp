@@ -1,9 +1,7 @@
 #include "runtime/cuda/nvrtc.h"
 
-#include <fstream>
-#include <iterator>
-
 #include "runtime/cuda/nvrtc_library.h"
+#include "runtime/file.h"
 #include "support/env.h"
 #include "support/error.h"
 
@@ -35,19 +33,6 @@ Hash128 key_of(const Source& source, const NvrtcLibrary& nvrtc,
   for (const std::string& option : options) key = combine(key, option);
   for (const auto& [name, text] : source.headers) key = combine(combine(key, name), text);
   return key;
-}
-
-void write_file(const fs::path& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw CompileError("cannot write " + path.string());
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw CompileError("cannot read " + path.string());
-  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 /** One program of NVRTC. */
