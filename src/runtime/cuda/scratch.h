@@ -6,7 +6,8 @@ namespace flashlight::runtime::cuda {
 
 /** Two ints that are 0 and that no other launch uses at the same time: those of the stream, whose
  *  launches follow each other; a captured launch gets a pair of its own, as graphs may run side by
- *  side. Allocates nothing after the first call for a device. Throws CompileError. */
+ *  side (of one device, the 61441st shares the first one's, and so does the 4097th stream).
+ *  Allocates nothing after the first call for a device. Throws CompileError. */
 void* launch_counter(int device, void* stream);
 
 /** Takes the memory for counters, so that launch_counter() needs none while a stream is captured.
