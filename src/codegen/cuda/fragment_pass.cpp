@@ -109,19 +109,20 @@ void FragmentText::print_hoisted(const tile::Pass& pass) {
   }
 }
 
-void FragmentText::print_range(const tile::Pass& pass) {
-  const Place place = uniform_place();
-  const std::pair<const char*, Expr> bounds[] = {{"live_lo", pass.live.lo},
-                                                 {"live_hi", pass.live.hi},
-                                                 {"full_lo", pass.full.lo},
-                                                 {"full_hi", pass.full.hi}};
-  for (const auto& [name, e] : bounds) {
-    Block block(plan_, place);
-    const std::string text = block.value(e);
-    block.print(out_);
-    out_.line(std::string("const int ") + name + " = (int)max_(min_((i64)(" + text +
-              "), (i64)cols_end), (i64)0);");
-  }
+void FragmentText::print_bound(const char* name, Expr e, const Place& place) {
+  Block block(plan_, place);
+  const std::string text = block.value(e);
+  block.print(out_);
+  out_.line(std::string("const int ") + name + " = (int)max_(min_((i64)(" + text +
+            "), (i64)cols_end), (i64)0);");
+}
+
+void FragmentText::print_live(const tile::Pass& pass, const Place& place) {
+  print_bound("live_lo", pass.live.lo, place), print_bound("live_hi", pass.live.hi, place);
+}
+
+void FragmentText::print_full(const tile::Pass& pass, const Place& place) {
+  print_bound("full_lo", pass.full.lo, place), print_bound("full_hi", pass.full.hi, place);
 }
 
 // ---- what a pass carries -----------------------------------------------------------------------

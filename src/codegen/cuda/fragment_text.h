@@ -17,12 +17,18 @@ class FragmentText {
   void print_arguments();
   /// Grid axes, row_lo, row_hi, row[], row_ok[] of the unit of work in `unit`.
   void print_unit(const std::string& first_row);
+  /// Its two halves. The first one divides; what it finds, `posted`, may come from another thread.
+  void print_sizes();  // rows_end, cols_end
+  void print_decode();
+  std::vector<std::string> posted() const;
+  void print_rows_of_unit(const std::string& first_row);
   void print_prologue();
   void print_epilogue();
   Expr units() const;
 
   // ---- fragment_pass.cpp: the parts of a pass, in the order in which they are printed
-  void print_range(const tile::Pass& pass);  // lo, hi, full_lo, full_hi
+  void print_live(const tile::Pass& pass, const Place& place);  // live_lo, live_hi
+  void print_full(const tile::Pass& pass, const Place& place);  // full_lo, full_hi
   void print_states(const tile::Pass& pass, bool products = true);
   /// Values that no step changes get a name; call once before the loop of the pass.
   void print_hoisted(const tile::Pass& pass);
@@ -75,6 +81,7 @@ class FragmentText {
   Expr fold_exponents(Expr body, Place* place);
   bool is_row_level(Expr e) const;
   void open_elements(bool full);
+  void print_bound(const char* name, Expr e, const Place& place);
   void move_in_step(const tile::Pass& pass, const Step& step);
   void print_targets(const tile::Pass& pass, const Targets& targets, const Place& place);
   void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop, bool deferred);

@@ -86,7 +86,7 @@ Place FragmentText::value_place(const std::vector<Expr>& columns) const {
 
 // Sections of grid points whose loop operands fit in the second-level cache together; in a section
 // row tile by row tile, the longest first where the end of the loop grows with the row.
-void FragmentText::print_unit(const std::string& first_row) {
+void FragmentText::print_decode() {
   const Place place = uniform_place();
   Block block(plan_, place);
   constexpr int64_t kCache = 32 << 20;
@@ -94,8 +94,6 @@ void FragmentText::print_unit(const std::string& first_row) {
   for (const Operand& o : plan_.operands)
     if (plan_.is_loop_operand(o)) bytes += o.extent * math_bytes(o.math);
   const std::string tile = std::to_string(16 * plan_.warps);
-  out_.line("const int rows_end = " + block.value(plan_.rows->extent()) + ";");
-  out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
   out_.line("const int row_tiles = (rows_end + " + tile + " - 1) / " + tile + ";");
   std::string points = "1";
   for (Expr a : plan_.kernel.grid)
@@ -111,7 +109,6 @@ void FragmentText::print_unit(const std::string& first_row) {
     for (Expr s : symbols_of(p.live.hi)) grows |= s->name() == plan_.rows->name() + ".hi";
   out_.line(std::string("const int row_lo = (") + (grows ? "row_tiles - 1 - " : "") +
             "within / together) * " + tile + ";");
-  out_.line("const int row_hi = min_(row_lo + " + tile + ", rows_end);");
   std::string rest = "part * section + within % together";
   for (size_t k = plan_.kernel.grid.size(); k-- > 0;) {
     const Expr a = plan_.kernel.grid[k];
@@ -125,6 +122,30 @@ void FragmentText::print_unit(const std::string& first_row) {
     out_.line("const int " + plan_.grid.at(a) + " = " + left + (k > 0 ? " % " + extent : "") + ";");
     rest = left + " / " + extent;
   }
+}
+
+std::vector<std::string> FragmentText::posted() const {
+  std::vector<std::string> out = {"row_lo"};
+  for (Expr a : plan_.kernel.grid) out.push_back(plan_.grid.at(a));
+  return out;
+}
+
+void FragmentText::print_sizes() {
+  Block block(plan_, uniform_place());
+  out_.line("const int rows_end = " + block.value(plan_.rows->extent()) + ";");
+  out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
+  out_.line("(void)rows_end, (void)cols_end;");
+}
+
+void FragmentText::print_unit(const std::string& first_row) {
+  print_sizes();
+  print_decode();
+  print_rows_of_unit(first_row);
+}
+
+void FragmentText::print_rows_of_unit(const std::string& first_row) {
+  out_.line("const int row_hi = min_(row_lo + " + std::to_string(16 * plan_.warps) +
+            ", rows_end);");
   out_.line("(void)row_hi;");
   out_.line("const int first = row_lo + " + first_row + ";");
   out_.line("const int row[2] = {min_(first, rows_end - 1), min_(first + 8, rows_end - 1)};");

@@ -94,19 +94,25 @@ void Hopper::pack(const tile::Pass& stage) {
   }
 }
 
+/// The rows of a warpgroup in place of those of the unit.
+Place Hopper::own_place() const {
+  Place place = text_.uniform_place();
+  place.values[plan_.rows->name() + ".lo"] = "own_lo";
+  place.values[plan_.rows->name() + ".hi"] = "own_hi";
+  return place;
+}
+
 /// own_last: the last tile that has live elements for the rows of this warpgroup.
 void Hopper::print_own_tiles() {
+  out_.line(
+      "const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + "
+      "1);");
+  out_.line("(void)own_hi;");
   if (!skips_) {
     out_.line("const int own_last = last_tile;");
     return;
   }
-  Place place = text_.uniform_place();
-  place.values[plan_.rows->name() + ".lo"] = "own_lo";
-  place.values[plan_.rows->name() + ".hi"] = "own_hi";
-  out_.line(
-      "const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + "
-      "1);");
-  Block block(plan_, place);
+  Block block(plan_, own_place());
   const std::string hi = block.value(pass_.live.hi);
   block.print(out_);
   out_.line("const int own_end = (int)(" + hi + ");");
@@ -194,15 +200,14 @@ void Hopper::print_consumer_state() {
       "const auto release_v = [&]() { if (elected) mbar_arrive(v_empty + 8 * v.stage); v.next(); "
       "};");
   // Tiles past the rows of this warpgroup are handed back unread.
-  out_.open("const auto skipped = [&](const Work& work)");
+  out_.open("const auto skipped = [&](const Work& work, const u32 b)");
   if (skips_) {
-    out_.line("const i64 unit = work.unit;");
-    text_.print_unit("0");
-    print_tiles();
+    print_posted("b", "0");
     print_own_tiles();
+    out_.line("(void)work;");
     out_.line("return last_tile - own_last;");
   } else {
-    out_.line("(void)work;");
+    out_.line("(void)work, (void)b;");
     out_.line("return 0;");
   }
   out_.close(";");
@@ -223,17 +228,16 @@ void Hopper::print_consumer() {
   out_.line("if (work.unit < 0) return;");
   if (turns) out_.line("if (group == 0) named_arrive(turn, 256);");
   out_.line("mbar_wait(q_full, 0);");
-  out_.line("wait_first_k(skipped(work));");
+  out_.line("wait_first_k(skipped(work, 0));");
   out_.line("issue_scores_0(0);");
   out_.line("wgmma_wait<0>();");
   if (single) out_.line("release_k();");
   out_.open("while (work.unit >= 0)");
   out_.line("// the scores of the unit's first tile are there");
   out_.line("const u32 qb = it & 1;");
-  out_.line("const i64 unit = work.unit;");
-  text_.print_unit("16 * (warp - 4) + g");
-  print_tiles();
+  print_posted("qb", "16 * (warp - 4) + g");
   print_own_tiles();
+  text_.print_full(pass_, own_place());
   text_.print_prologue();
   text_.print_states(pass_, false);
   text_.print_hoisted(pass_);
@@ -267,7 +271,7 @@ void Hopper::print_consumer() {
 void Hopper::print_drain(bool turns) {
   const bool single = stages_.size() == 1, certified = static_cast<bool>(pass_.certificate);
   const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
-  const std::string tell = "elected) slots[4 * qb + 2] = 1;";
+  const std::string tell = "elected) " + slot("qb", 2) + " = 1;";
   if (single) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
   if (certified) {
     out_.line("wgmma_fence();");
@@ -291,7 +295,7 @@ void Hopper::print_drain(bool turns) {
   const auto wait_next = [&] {
     out_.open("if (more)");
     out_.line("mbar_wait(q_full + 8 * qn, (it >> 1) & 1);");
-    out_.line("wait_first_k(skipped(work));");
+    out_.line("wait_first_k(skipped(work, qn));");
     out_.close();
   };
   if (turns) wait_next(), out_.line("named_sync(turn, 256);");

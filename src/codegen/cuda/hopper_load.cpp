@@ -17,7 +17,8 @@ void Hopper::print_barriers() {
             ", v_full = k_empty + " + str(8 * stages) + ", v_empty = v_full + " + str(8 * stages) +
             ";");
   out_.line("volatile int* const slots = (volatile int*)(smem + " + str(copies_.slots) +
-            ");  // [2]{unit, tracked, overflow, -}");
+            ");  // [2]{unit, tracked, overflow, first_tile, last_tile, " +
+            join(text_.posted(), ", ") + "}");
   out_.open("if (threadIdx.x == 0)");
   out_.open("for (int i = 0; i < 2; ++i)");
   out_.line("mbar_init(q_full + 8 * i, 1);");
@@ -25,7 +26,7 @@ void Hopper::print_barriers() {
   out_.line("mbar_init(work_full + 8 * i, 1);");
   out_.line("mbar_init(work_empty + 8 * i, " + str(arrivals + 1) +
             ");  // and the thread that loads");
-  out_.line("slots[4 * i + 2] = 0;");
+  out_.line(slot("i", 2) + " = 0;");
   out_.close();
   out_.open("for (int i = 0; i < " + str(stages) + "; ++i)");
   out_.line("mbar_init(k_full + 8 * i, 1);");
@@ -42,13 +43,25 @@ void Hopper::print_barriers() {
 /// A unit without a live tile gets one that is masked throughout.
 void Hopper::print_tiles() {
   const std::string n = str(plan_.n);
-  text_.print_range(pass_);
+  text_.print_live(pass_, text_.uniform_place());
   const std::string all = pass_.certificate ? "work.tracked ? " : "";
   out_.line("const int first_tile = min_(" + (all.empty() ? "live_lo" : all + "0 : live_lo") +
             ", max_(cols_end - 1, 0)) / " + n + ";");
   out_.line("const int last_tile = max_((max_(" +
             (all.empty() ? "live_hi" : all + "cols_end : live_hi") + ", 1) - 1) / " + n +
             ", first_tile);");
+}
+
+/// The unit in a work slot. Who posts it has divided; all others only read.
+void Hopper::print_posted(const std::string& buffer, const std::string& first_row) {
+  text_.print_sizes();
+  int at = 3;
+  for (const char* name : {"first_tile", "last_tile"})
+    out_.line("const int " + std::string(name) + " = " + slot(buffer, at++) + ";");
+  for (const std::string& name : text_.posted())
+    out_.line("const int " + name + " = " + slot(buffer, at++) + ";");
+  out_.line("(void)first_tile, (void)last_tile;");
+  text_.print_rows_of_unit(first_row);
 }
 
 void Hopper::print_load(const Operand& o, const std::string& to, const std::string& bar,
@@ -102,7 +115,7 @@ void Hopper::print_take_work() {
   out_.open("const auto take_work = [&](const u32 it)");
   out_.line("const u32 b = it & 1;");
   out_.line("mbar_wait(work_full + 8 * b, (it >> 1) & 1);");
-  out_.line("const Work w{slots[4 * b], slots[4 * b + 1]};");
+  out_.line("const Work w{" + slot("b", 0) + ", " + slot("b", 1) + "};");
   out_.line("if (warpgroup > 0) __syncwarp();");
   out_.line("if (lane == 0) mbar_arrive(work_empty + 8 * b);");
   out_.line("return w;");
@@ -115,9 +128,7 @@ void Hopper::print_producer() {
   out_.open("for (u32 it = 0;; ++it)");
   out_.line("const Work work = take_work(it);");
   out_.line("if (work.unit < 0) break;");
-  out_.line("const i64 unit = work.unit;");
-  text_.print_unit("0");
-  print_tiles();
+  print_posted("(it & 1)", "0");
   auto loader = [&](const char* ring, const std::vector<const Operand*>& operands, int64_t bytes) {
     const std::string r = ring;
     out_.open("const auto load_" + r + " = [&](const int tile)");
@@ -150,7 +161,7 @@ void Hopper::print_scheduler() {
   out_.line("Work last{-1, 0}, before{-1, 0};  // posted one and two turns ago");
   out_.line("bool all_claimed = false;");
   out_.line("const int units = unit_count();");
-  const std::string redo = redoes() ? "w.unit >= 0 && !w.tracked && slots[4 * b + 2]" : "false";
+  const std::string redo = redoes() ? "w.unit >= 0 && !w.tracked && " + slot("b", 2) : "false";
   out_.line("const auto overflowed = [&](const Work& w, u32 b) { (void)w, (void)b; return " + redo +
             "; };");
   out_.open("for (u32 it = 0;; ++it)");
@@ -180,11 +191,20 @@ void Hopper::print_scheduler() {
   }
   out_.line("before = last, last = work;");
   out_.line("mbar_wait(work_empty + 8 * b, parity ^ 1);");
-  out_.line("slots[4 * b] = work.unit, slots[4 * b + 1] = work.tracked, slots[4 * b + 2] = 0;");
-  out_.line("mbar_arrive(work_full + 8 * b);");
-  out_.line("if (work.unit < 0) break;");
+  out_.line(slot("b", 0) + " = work.unit, " + slot("b", 1) + " = work.tracked, " + slot("b", 2) +
+            " = 0;");
+  out_.open("if (work.unit >= 0)");
   out_.line("const i64 unit = work.unit;");
   text_.print_unit("0");
+  print_tiles();
+  int at = 3;
+  out_.line(slot("b", at++) + " = first_tile;");
+  out_.line(slot("b", at++) + " = last_tile;");
+  for (const std::string& name : text_.posted()) out_.line(slot("b", at++) + " = " + name + ";");
+  out_.close();
+  out_.line("mbar_arrive(work_full + 8 * b);");
+  out_.line("if (work.unit < 0) break;");
+  print_posted("b", "0");
   if (copies_.row_buffers == 1)
     out_.line(
         "if (it > 0) mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the only buffer");

@@ -77,7 +77,9 @@ HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
   row_buffers = plan.kernel.schedule.row_buffers;
   lay(row_operands, row_buffers), lay(scores, plan.stages), lay(values, plan.stages);
   bars = shared, slots = bars + 72 + 32 * plan.stages + 8;
-  slots = round_up(slots, 16), shared = slots + 32;
+  slots = round_up(slots, 16);
+  slot_ints = 5 + 1 + static_cast<int>(plan.kernel.grid.size());
+  shared = slots + round_up(8 * slot_ints, 16);
   if (shared > shared_limit)
     refuse("its tiles need " + std::to_string(shared) + " bytes of shared memory, there are " +
            std::to_string(shared_limit));

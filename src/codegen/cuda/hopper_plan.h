@@ -25,6 +25,8 @@ class HopperPlan {
   int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;
   int row_buffers = 2;
   int64_t slots = 0, bars = 0, shared = 0;
+  int slot_ints = 0;  // of one of two work slots: unit, tracked, overflow, first and last tile,
+                      // first row, grid axes
   std::vector<TensorMap> maps;
   std::set<std::pair<int64_t, Math>> shapes;  // of wgmma: columns, type
 

@@ -43,7 +43,12 @@ class Hopper {
   const Operand& a_of(const tile::Contraction& c) const { return plan_.operand(c.a); }
   const Operand& b_of(const tile::Contraction& c) const { return plan_.operand(c.b); }
   void print_barriers();
-  void print_tiles();  // first_tile, end_tile of the unit
+  void print_tiles();  // first_tile, last_tile of the unit
+  void print_posted(const std::string& buffer, const std::string& first_row);
+  /// Text of an int of the work slot `buffer`.
+  std::string slot(const std::string& buffer, int at) const {
+    return "slots[" + str(copies_.slot_ints) + " * " + buffer + " + " + str(at) + "]";
+  }
   void print_producer();
   void print_take_work();
   void print_scheduler();
@@ -56,6 +61,7 @@ class Hopper {
   void print_issue_values(size_t stage);
   void print_softmax(size_t stage);
   void print_first_tile();
+  Place own_place() const;
   void print_step(bool turns);
   void print_own_tiles();
   void print_drain(bool turns);

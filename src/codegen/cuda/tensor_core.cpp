@@ -285,7 +285,8 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
   out_.line("// ---- pass " + std::to_string(index));
   text_.print_states(pass);
   out_.open("");
-  text_.print_range(pass);
+  text_.print_live(pass, text_.uniform_place());
+  text_.print_full(pass, text_.uniform_place());
   text_.print_hoisted(pass);
   const bool certified = static_cast<bool>(pass.certificate);
   if (certified) out_.open("for (int " + again + " = 0; " + again + " < 2; ++" + again + ")");
