@@ -29,8 +29,8 @@ Hash128 key_of(const std::vector<Candidate>& emitted, const cuda::Device& device
   return key;
 }
 
-/// The first line of the entry is an index. Numbers go through no stream: their facets are of the C++
-/// library, of which a process has several (PyTorch's, and the one in our own module).
+/// The first line of the entry is an index. Numbers go through no stream: their facets are of the
+/// C++ library, of which a process has several (PyTorch's, and the one in our own module).
 std::optional<size_t> read_pick(const fs::path& folder, size_t count) {
   const std::string text = runtime::read_file(folder / kPick);
   size_t index = 0;

@@ -101,8 +101,8 @@ struct Values<Tf32, N, V, Pitch> {
   }
 };
 
-// In float32 a rounding is as large as what it is added to: sums are kept short. Scores are two sums,
-// of even and of odd quads; the values of a tile are summed for themselves.
+// In float32 a rounding is as large as what it is added to: sums are kept short. Scores are two
+// sums, of even and of odd quads; the values of a tile are summed for themselves.
 template <int N, int K, int PitchA, int PitchB>
 struct Scores<float, N, K, PitchA, PitchB> {
   DEVICE void run(float (&s)[N / 2], u32 a, u32 b) {

@@ -55,8 +55,8 @@ TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
           expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
 }
 
-/// A float32 sum over all keys rounds as often as there are keys; sums of tiles, and of halves of the
-/// channels, keep the error below that of eager PyTorch.
+/// A float32 sum over all keys rounds as often as there are keys; sums of tiles, and of halves of
+/// the channels, keep the error below that of eager PyTorch.
 TEST(FragmentSpecial, SumsInFloat32AreShort) {
   FragmentRun run = FragmentRun::tensor_core("f32", 32);
   const ir::Program p = program("full", run);
