@@ -1,11 +1,12 @@
 // Measuring schedules on the GPU that they are for: torch.compile(..., mode="max-autotune").
 #include <algorithm>
-#include <fstream>
+#include <charconv>
 #include <optional>
 #include <thread>
 
 #include "api/make_cuda.h"
 #include "runtime/cuda/timer.h"
+#include "runtime/file.h"
 #include "support/env.h"
 #include "support/error.h"
 
@@ -28,10 +29,13 @@ Hash128 key_of(const std::vector<Candidate>& emitted, const cuda::Device& device
   return key;
 }
 
+/// The first line of the entry is an index. Numbers go through no stream: their facets are of the
+/// C++ library, of which a process has several (PyTorch's, and the one in our own module).
 std::optional<size_t> read_pick(const fs::path& folder, size_t count) {
-  std::ifstream in(folder / kPick);
+  const std::string text = runtime::read_file(folder / kPick);
   size_t index = 0;
-  if (in >> index && index < count) return index;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (error == std::errc() && index < count) return index;
   return {};
 }
 
@@ -112,7 +116,7 @@ Variant tune_cuda(const ir::Stream& stream, const tile::Specialization& spec, in
   Candidate& picked = made.candidates[pick];
   const auto index = std::find(order.begin(), order.end(), picked.source.text) - order.begin();
   cache.get(key, [&](const fs::path& folder) {
-    std::ofstream(folder / kPick) << index << "\n" << table;
+    runtime::write_file(folder / kPick, std::to_string(index) + "\n" + table);
   });
   return maker.finish(std::move(picked), executables[pick], std::move(made.passed_over));
 }

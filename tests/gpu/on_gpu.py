@@ -14,11 +14,12 @@ def compiled(fn, **options):
     return torch.compile(fn, backend="flashlight", **options)
 
 
-def check(fn, args, length: int, run=None):
-    """Right values, by kernels of ours: a graph that went to the host compiler fails."""
+def check(fn, args, length: int, run=None, ours=True):
+    """Right values, by kernels of ours: a graph that went to the host compiler fails, unless
+    `ours` is false: the program may be too small for a kernel to pay."""
     before = torch_flashlight.stats()["calls"]
     got = (run or compiled(fn))(*args)
-    assert torch_flashlight.stats()["calls"] > before, "no kernel of ours ran"
+    assert torch_flashlight.stats()["calls"] > before or not ours, "no kernel of ours ran"
     torch.cuda.synchronize()
     oracle.check(got, fn, args, length=length)
     return got

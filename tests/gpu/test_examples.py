@@ -8,7 +8,8 @@ from tests.gpu.on_gpu import check, compiled, to_gpu
 
 NAMES = list(CASES)
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-LENGTHS = (129, 512, 1000, 17)
+LENGTHS = (1000, 512, 129, 17)
+PAYS = 512  # from here on scores are more than operands: every program gets a kernel
 HEAD_DIMS = (64, 128, 32, 96, 40, 80, 256, 16)
 
 
@@ -22,12 +23,13 @@ def sizes(name: str, S: int, D: int) -> dict:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_lengths(name, dtype):
-    """One compiled function meets all lengths: the first is a size of the graph, then a symbol."""
+    """One compiled function meets all lengths: the first is a size of the graph, then a symbol,
+    which a graph for 512 has. Where a shorter one is compiled anew, the host may do it as well."""
     case, fn = CASES[name], compiled(CASES[name].fn)
     D = HEAD_DIMS[NAMES.index(name) % 2]  # 64 and 128 take turns
     for S in LENGTHS:
         args = to_gpu(case.make(**sizes(name, S, D), dtype=DTYPES[dtype]))
-        check(case.fn, args, S, run=fn)
+        check(case.fn, args, S, run=fn, ours=S >= PAYS)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -233,7 +233,7 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       if (x->op == Op::Cast && x->args[0]->type == Type::Int) {
         const auto parts = affine(x->args[0]);
         const Expr step = parts ? parts->coefficient(plan_.loop) : Expr();
-        if (step && is_const(step) && is_row_level(x->args[0] - step * plan_.loop) &&
+        if (step && is_const(step) &&
             is_row_level(substitute(x->args[0], {{plan_.loop, symbol("col0")}}))) {
           const Expr row = cast(substitute(x->args[0], {{plan_.loop, symbol("col0")}}), x->type);
           place->values["offset"] = "(float)(8 * (i >> 2) + (i & 1))";
@@ -253,21 +253,26 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       terms.push_back(t);
     };
     split({e->args[0], kLog2E, Expr()});
-    Expr row, sum;
-    for (const Term& t : terms) {
+    const auto product = [&](const Term& t) {
       const Expr k = constant(static_cast<double>(static_cast<float>(t.k)), e->type);
-      const Expr factor = t.factor ? t.factor * k : k;
-      Expr& into = is_row_level(t.x) ? row : sum;
-      into = into ? into + t.x * factor : t.x * factor;
-    }
+      return t.x * (t.factor ? t.factor * k : k);
+    };
+    Expr row, sum;
+    for (const Term& t : terms)
+      if (is_row_level(t.x)) row = row ? row + product(t) : product(t);
     if (row) {
       const std::string id = "shift" + std::to_string(shifts_++);
       out_.line("float " + id + "[2];");
       print_rows(id, e->type, row);
       place->values[id] = id + "[r]";
-      const Expr s = symbol(id, e->type);
-      sum = sum ? sum + s : s;
+      sum = symbol(id, e->type);
     }
+    // The shift innermost, so that each addition is fused. What is known before the scores are goes
+    // last: ptxas would compute it for all elements ahead, in registers that it does not have.
+    std::stable_partition(terms.begin(), terms.end(),
+                          [](const Term& t) { return t.x != symbol("offset", t.x->type); });
+    for (const Term& t : terms)
+      if (!is_row_level(t.x)) sum = sum ? product(t) + sum : product(t);
     return unary(Op::Exp2, sum);
   });
 }

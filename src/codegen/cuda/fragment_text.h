@@ -76,6 +76,8 @@ class FragmentText {
 
   void statement(const tile::Statement& s, bool full, bool zero_outside,
                  const std::string& alive = "", bool folded = false);
+  void merge_readers(const tile::Pass& pass, std::vector<tile::Statement>* before,
+                     std::vector<tile::Statement>* after) const;
   void absorb(const tile::Pass& pass, const tile::State& s, const Step& step);
   std::vector<std::string> mask_at(const tile::Pass& pass) const;
   Expr fold_exponents(Expr body, Place* place);

@@ -30,7 +30,7 @@ int64_t shared_bytes(const std::string& arch) {
   return 1024 * (arch == "sm_80" ? 163 : arch == "sm_89" || arch == "sm_120" ? 99 : 227);
 }
 
-class NvrtcGate : public testing::TestWithParam<Gate> {
+class NvrtcFirst : public testing::Test {
  protected:
   void SetUp() override {
     runtime::cuda::set_nvrtc_folders({FLASHLIGHT_TEST_NVRTC});
@@ -71,6 +71,8 @@ class NvrtcGate : public testing::TestWithParam<Gate> {
   }
 };
 
+class NvrtcGate : public NvrtcFirst, public testing::WithParamInterface<Gate> {};
+
 TEST_P(NvrtcGate, NothingSpillsOrWaits) {
   const Gate& gate = GetParam();
   test::FragmentProgram text = test::fragment_program(gate.program);
@@ -91,6 +93,21 @@ TEST_P(NvrtcGate, NothingSpillsOrWaits) {
     EXPECT_LE(c.cubin.resources.spills(), gate.known_spills) << facts;
     EXPECT_FALSE(c.cubin.resources.serialized()) << facts;
     EXPECT_NE(schedule.path, "simt") << facts;
+  }
+}
+
+/// Four warpgroups leave 112 registers a thread: the exponent takes in all that scores are made of.
+TEST_F(NvrtcFirst, FourWarpgroupsHoldABiasByPosition) {
+  for (const char* name : {"full", "causal", "softcap", "alibi"}) {
+    ir::Program p = ir::parse(test::fragment_program(name).str("bf16"));
+    for (ir::SymbolInfo& s : p.symbols) s.hint = 4096;
+    tile::Target target;
+    target.name = "sm_90a", target.shared_bytes = shared_bytes("sm_90a");
+    for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
+      const Candidate c = best(s, ir::hints(p), target);
+      EXPECT_EQ(c.kernel.schedule.warps, 16) << name;
+      EXPECT_EQ(c.cubin.resources.spills(), 0) << name;
+    }
   }
 }
 

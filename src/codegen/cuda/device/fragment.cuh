@@ -101,27 +101,38 @@ struct Values<Tf32, N, V, Pitch> {
   }
 };
 
+// In float32 a rounding is as large as what it is added to: sums are kept short. Scores are two
+// sums, of even and of odd quads; the values of a tile are summed for themselves.
 template <int N, int K, int PitchA, int PitchB>
 struct Scores<float, N, K, PitchA, PitchB> {
   DEVICE void run(float (&s)[N / 2], u32 a, u32 b) {
     const int g = lane_id() >> 2, t = lane_id() & 3;
     a += g * PitchA, b += 2 * t * PitchB;
+    float other[N / 2];
 #pragma unroll
-    for (int i = 0; i < N / 2; ++i) s[i] = 0.f;
+    for (int i = 0; i < N / 2; ++i) s[i] = other[i] = 0.f;
 #pragma unroll 1
-    for (int k = 0; k < K / 4; ++k) {
-      const Quad x[2] = {lds128(a + k * 16), lds128(a + 8 * PitchA + k * 16)};
+    for (int k = 0; k + 1 < K / 4; k += 2) {
+      add_quad(s, a + k * 16, b + k * 16);
+      add_quad(other, a + k * 16 + 16, b + k * 16 + 16);
+    }
+    if (K / 4 % 2) add_quad(s, a + K * 4 - 16, b + K * 4 - 16);
 #pragma unroll
-      for (int c = 0; c < N / 4; ++c) {
-        const Quad y = lds128(b + (8 * (c >> 1) + (c & 1)) * PitchB + k * 16);
+    for (int i = 0; i < N / 2; ++i) s[i] += other[i];
+  }
+
+  DEVICE void add_quad(float (&s)[N / 2], u32 a, u32 b) {
+    const Quad x[2] = {lds128(a), lds128(a + 8 * PitchA)};
 #pragma unroll
-        for (int h = 0; h < 2; ++h) {
-          float& d = s[4 * (c >> 1) + 2 * h + (c & 1)];
-          d = fmaf(__uint_as_float(x[h].x), __uint_as_float(y.x), d);
-          d = fmaf(__uint_as_float(x[h].y), __uint_as_float(y.y), d);
-          d = fmaf(__uint_as_float(x[h].z), __uint_as_float(y.z), d);
-          d = fmaf(__uint_as_float(x[h].w), __uint_as_float(y.w), d);
-        }
+    for (int c = 0; c < N / 4; ++c) {
+      const Quad y = lds128(b + (8 * (c >> 1) + (c & 1)) * PitchB);
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        float& d = s[4 * (c >> 1) + 2 * h + (c & 1)];
+        d = fmaf(__uint_as_float(x[h].x), __uint_as_float(y.x), d);
+        d = fmaf(__uint_as_float(x[h].y), __uint_as_float(y.y), d);
+        d = fmaf(__uint_as_float(x[h].z), __uint_as_float(y.z), d);
+        d = fmaf(__uint_as_float(x[h].w), __uint_as_float(y.w), d);
       }
     }
   }
@@ -129,22 +140,36 @@ struct Scores<float, N, K, PitchA, PitchB> {
 
 template <int N, int V, int Pitch>
 struct Values<float, N, V, Pitch> {
+  static const int kMost = 8;  // columns of eight whose sums are in registers at a time
+
   DEVICE void run(float (&o)[V / 2], const float (&p)[N / 2], u32 b) {
+#pragma unroll
+    for (int first = 0; first < V / 8; first += kMost) run_part(o, p, b, first);
+  }
+
+  DEVICE void run_part(float (&o)[V / 2], const float (&p)[N / 2], u32 b, int first) {
     const int quad = lane_id() & ~3, t = lane_id() & 3;
-    b += 2 * t * 4;
+    b += 2 * t * 4 + first * 32;
+    float sums[4 * kMost];
+#pragma unroll
+    for (int i = 0; i < 4 * kMost; ++i) sums[i] = 0.f;
 #pragma unroll
     for (int k = 0; k < N; ++k) {
       const int from = quad + ((k & 7) >> 1), at = 4 * (k >> 3) + (k & 1);
       const float x[2] = {__shfl_sync(~0u, p[at], from), __shfl_sync(~0u, p[at + 2], from)};
 #pragma unroll
-      for (int j = 0; j < V / 8; ++j) {
+      for (int j = 0; j < kMost; ++j) {
+        if (first + j >= V / 8) continue;
         const Pair y = lds64(b + k * Pitch + j * 32);
-        o[4 * j] = fmaf(x[0], __uint_as_float(y.x), o[4 * j]);
-        o[4 * j + 1] = fmaf(x[0], __uint_as_float(y.y), o[4 * j + 1]);
-        o[4 * j + 2] = fmaf(x[1], __uint_as_float(y.x), o[4 * j + 2]);
-        o[4 * j + 3] = fmaf(x[1], __uint_as_float(y.y), o[4 * j + 3]);
+        sums[4 * j] = fmaf(x[0], __uint_as_float(y.x), sums[4 * j]);
+        sums[4 * j + 1] = fmaf(x[0], __uint_as_float(y.y), sums[4 * j + 1]);
+        sums[4 * j + 2] = fmaf(x[1], __uint_as_float(y.x), sums[4 * j + 2]);
+        sums[4 * j + 3] = fmaf(x[1], __uint_as_float(y.y), sums[4 * j + 3]);
       }
     }
+#pragma unroll
+    for (int i = 0; i < 4 * kMost; ++i)
+      if (4 * first + i < V / 2) o[4 * first + i] += sums[i];
   }
 };
 

@@ -112,11 +112,12 @@ struct RowProduct<float, N, H, C, Pitch> {
         const Quad x = lds128(w + h * Pitch + 4 * j);
 #pragma unroll
         for (int m = 0; m < kOwn; ++m) {
-          float& d = o[h * kOwn + m];
-          d = fmaf(__uint_as_float(x.x), y[0][m], d);
+          float d =
+              __uint_as_float(x.x) * y[0][m];  // a sum of four: fewer roundings of the long one
           d = fmaf(__uint_as_float(x.y), y[1][m], d);
           d = fmaf(__uint_as_float(x.z), y[2][m], d);
           d = fmaf(__uint_as_float(x.w), y[3][m], d);
+          o[h * kOwn + m] += d;
         }
       }
     }

@@ -55,6 +55,14 @@ TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
           expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
 }
 
+/// A float32 sum over all keys rounds as often as there are keys; sums of tiles, and of halves of
+/// the channels, keep the error below that of eager PyTorch.
+TEST(FragmentSpecial, SumsInFloat32AreShort) {
+  FragmentRun run = FragmentRun::tensor_core("f32", 32);
+  const ir::Program p = program("full", run);
+  EXPECT_LE(run.error(p, {{"S", 500}}), 7.5e-7);  // 8.3e-7 in one long sum
+}
+
 /// A quotient of two products shows no reference, and no sum that would tell of an overflow.
 TEST(FragmentSpecial, NothingIsFrozenThatNoSumWatches) {
   const std::string text =
