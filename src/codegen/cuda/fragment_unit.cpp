@@ -103,8 +103,8 @@ void FragmentText::print_unit(const std::string& first_row) {
   out_.line("const int points = " + points + ";");
   out_.line("const int section = max_(1, min_(points, (int)(" + std::to_string(kCache / bytes) +
             " / max_(cols_end, 1))));");
-  out_.line("const int part = (int)(unit / ((i64)section * row_tiles));");
-  out_.line("const int within = (int)(unit - (i64)part * section * row_tiles);");
+  out_.line("const int part = (int)unit / (section * row_tiles);");
+  out_.line("const int within = (int)unit - part * section * row_tiles;");
   out_.line("const int together = min_(section, points - part * section);");
   bool grows = false;
   for (const tile::Pass& p : plan_.kernel.passes)
@@ -180,9 +180,6 @@ void FragmentText::print_epilogue() {
   for (const Store& o : plan_.kernel.outputs) store(o);
 }
 
-namespace {
-
-/// The value axes of what is stored, in the order of its fragment.
 std::vector<Expr> stored_columns(const Plan& plan, const Store& o) {
   std::vector<Expr> columns, inside;
   for (const std::string& name : names_loaded(o.body))
@@ -195,6 +192,8 @@ std::vector<Expr> stored_columns(const Plan& plan, const Store& o) {
     if (!contains(columns, a)) refuse("output " + o.name + " has the axis " + a->name());
   return columns;
 }
+
+namespace {
 
 /// All of an index but its column is a multiple of n.
 bool rest_is_multiple(const Affine& index, Expr column, int64_t n) {
