@@ -107,8 +107,8 @@ class FragmentText {
     int each;
   };
   std::unordered_map<Expr, std::string> value_words_;  // pairs of outputs -> array
-  std::unordered_map<Expr, Words> words_;  // loads out of shared memory
-  std::vector<std::string> masked_;                   // in the step at hand: see mask_at
+  std::unordered_map<Expr, Words> words_;              // loads out of shared memory
+  std::vector<std::string> masked_;                    // in the step at hand: see mask_at
 };
 
 /// The value axes of what is stored, in the order of its fragment.

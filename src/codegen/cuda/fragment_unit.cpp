@@ -103,8 +103,8 @@ void FragmentText::print_unit(const std::string& first_row) {
   out_.line("const int points = " + points + ";");
   out_.line("const int section = max_(1, min_(points, (int)(" + std::to_string(kCache / bytes) +
             " / max_(cols_end, 1))));");
-  out_.line("const int part = (int)unit / (section * row_tiles);");
-  out_.line("const int within = (int)unit - part * section * row_tiles;");
+  out_.line("const int part = (int)(unit / ((i64)section * row_tiles));");
+  out_.line("const int within = (int)(unit - (i64)part * section * row_tiles);");
   out_.line("const int together = min_(section, points - part * section);");
   bool grows = false;
   for (const tile::Pass& p : plan_.kernel.passes)

@@ -88,7 +88,7 @@ void Hopper::print_softmax(size_t index) {
 /// Elements of the tiles in the ring, read where they are needed: registers are few.
 void Hopper::give_tiles() {
   if (!tiles_in_ring()) return;
-  out_.line("const u32 tile_row = shared + (16 * (warp - 4) + g) * 128 + 16 * g + 4 * t;");
+  out_.line("const u32 tile_row = shared + (16 * (warp - 4) + g) * 128 + 4 * t;");
   out_.line("const u32 tile_line = shared + 4 * t;");
   out_.line("(void)tile_row, (void)tile_line;");
   for (const HopperPlan::Tile& tile : copies_.tiles) {
@@ -96,8 +96,8 @@ void Hopper::give_tiles() {
     const std::string buffer = str(c.offset) + " + k.stage * " + str(c.bytes);
     if (tile.by_row)
       text_.give_words(tile.load, *tile.tensor, 2,
-                       "((tile_row + " + buffer + " + (i >> 5) * " + str(c.rows * 128) +
-                           ") ^ (i >> 2 & 7) * 16) + 512 * (i & 2)");
+                       "tile_row + " + buffer + " + (i >> 5) * " + str(c.rows * 128) +
+                           " + 512 * (i & 2) + (((i >> 2 & 7) ^ g) << 4)");
     else
       text_.give_words(tile.load, *tile.tensor, 4, "tile_line + " + buffer + " + (i >> 2) * 16");
   }

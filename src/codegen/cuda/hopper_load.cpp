@@ -80,10 +80,10 @@ void Hopper::print_load_tiles() {
       Place place = text_.uniform_place();
       place.axes[plan_.rows] = "row_lo";
       place.axes[plan_.loop] = "(tile * " + str(plan_.n) + " + " + str(64 * chunk) + ")";
-      print_copy(c, tile.load->args, place,
-                 "shared + " + str(c.offset + chunk * c.rows * 128) + " + k.stage * " +
-                     str(c.bytes),
-                 "bar");
+      print_copy(
+          c, tile.load->args, place,
+          "shared + " + str(c.offset + chunk * c.rows * 128) + " + k.stage * " + str(c.bytes),
+          "bar");
     }
 }
 

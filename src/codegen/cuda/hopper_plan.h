@@ -31,8 +31,8 @@ class HopperPlan {
   };
 
   std::vector<const Operand*> row_operands, scores, values;  // the last two: loop operands of each
-  std::vector<Tile> tiles;                                  // in the ring of scores
-  int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;  // score_bytes: with tiles
+  std::vector<Tile> tiles;                                   // in the ring of scores
+  int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;   // score_bytes: with tiles
   int row_buffers = 2;
   int64_t slots = 0, bars = 0, shared = 0;
   std::vector<TensorMap> maps;
