@@ -22,6 +22,8 @@ struct Shape {
   int64_t loop_columns = 0;  // columns of loop operands
   int bytes = 2;             // of an operand's element
   int64_t tables = 0;        // loads of data over rows and the loop: bias, masks
+  int64_t tiles = 0;         // of them, those that the copy engine can bring
+  int64_t lines = 0;         // also those without rows
   bool masked = false;       // the end of the loop grows with the row
   bool band = false;         // its start too
   int64_t rows = 0;          // of the tiled axis, as far as they are known
@@ -32,6 +34,21 @@ int64_t columns(const std::vector<Expr>& axes) {
   int64_t n = 1;
   for (Expr a : axes) n *= is_const(a->extent()) ? int_const(a->extent()) : 64;
   return (n + 63) / 64 * 64;
+}
+
+/// Whether tiles of 64 columns go through shared memory, see codegen/cuda/hopper_plan.cpp.
+bool is_copied(const Kernel& k, const Input& i, Expr load) {
+  const auto strides = k.specialization.strides.find(i.name);
+  const bool low = i.dtype == DType::BF16 || i.dtype == DType::F16;
+  if (!low || !k.specialization.aligned.count(i.name) ||
+      strides == k.specialization.strides.end() || strides->second.size() < 2 ||
+      strides->second.back() != StrideClass::One)
+    return false;
+  for (Expr at : load->args)
+    if (!loads_of(at).empty() || (uses(at, k.loop) && at != load->args.back())) return false;
+  const Expr last = load->args.back();
+  return uses(last, k.loop) &&
+         std::none_of(k.tiled.begin(), k.tiled.end(), [&](Expr a) { return uses(last, a); });
 }
 
 Shape shape_of(const Kernel& k, const Stream& stream) {
@@ -70,6 +87,13 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
       if (t.op == Reduce::None && t.storage != Storage::Direct) look(t.body);
     for (const State& t : p.states) look(t.body);
     s.tables += static_cast<int64_t>(tables.size());
+    for (Expr l : tables)
+      for (const Input& i : k.inputs) {
+        if (i.name != l->name() || !is_copied(k, i, l)) continue;
+        bool by_row = false;
+        for (Expr a : k.tiled) by_row |= uses(l, a);
+        (by_row ? s.tiles : s.lines)++;
+      }
   }
   for (const Input& i : k.inputs)
     if (i.dtype == DType::F32 && i.shape.size() > 2) s.bytes = 4;
@@ -85,17 +109,25 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
 /// (shared/hopper.md, shared/prototype).
 int64_t register_limit(int groups) { return groups == 4 ? 80 : groups == 3 ? 128 : 192; }
 
-/// The longest loop tile that fits, at most `most`; 0: none.
+/// The longest loop tile that fits, at most `most`; 0: none. One of whole panels, whose elements
+/// come through shared memory, before a longer one.
 int64_t hopper_tile(const Shape& s, int groups, int stages, int row_buffers, int64_t most,
                     int64_t shared) {
-  for (int64_t n = most; n >= 16; n -= 16) {
+  const auto fits = [&](int64_t n, bool copied) {
+    const int64_t tables = s.tables - (copied ? s.tiles + s.lines : 0);
     // Maps take turns: one of them has scores at a time.
-    const int64_t registers = n / 2 + s.weights * n / 4 + s.values / 2 + s.tables * n / 4 +
+    const int64_t registers = n / 2 + s.weights * n / 4 + s.values / 2 + tables * n / 4 +
                               (s.widest > 128 ? 24 : 0);  // ptxas: 64 columns spill at 256 values
-    const int64_t bytes =
+    int64_t bytes =
         2 * (row_buffers * 64 * groups * s.row_columns + stages * n * s.loop_columns) + 2048;
-    if (registers <= register_limit(groups) && bytes <= shared) return n;
-  }
+    if (copied) bytes += 2 * stages * n * (64 * groups * s.tiles + s.lines);
+    return registers <= register_limit(groups) && bytes <= shared;
+  };
+  if (s.tiles + s.lines > 0)
+    for (int64_t n = most / 64 * 64; n >= 64; n -= 64)
+      if (fits(n, true)) return n;
+  for (int64_t n = most; n >= 16; n -= 16)
+    if (fits(n, n % 64 == 0)) return n;
   return 0;
 }
 
@@ -126,13 +158,17 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
   for (int64_t most : {128, 96, 64}) picks.push_back({2, 2, most});
   for (int64_t most : {128, 80, 64, 48, 32}) picks.push_back({2, 2, most, 1});
   for (int64_t most : {64, 32}) picks.push_back({1, 2, most, 1});
-  for (const Pick& pick : picks) {
+  for (Pick& pick : picks) {
+    const auto tile = [&](int stages) {
+      return hopper_tile(s, pick.groups, stages, pick.row_buffers, pick.most, target.shared_bytes);
+    };
+    while (s.tiles > 0 && pick.stages > 2 && tile(pick.stages) < tile(pick.stages - 1))
+      --pick.stages;
     Schedule t;
     t.path = "hopper";
     t.warps = 4 * pick.groups, t.stages = pick.stages, t.row_buffers = pick.row_buffers;
     t.row_tile = 16 * t.warps;
-    t.loop_tile =
-        hopper_tile(s, pick.groups, pick.stages, pick.row_buffers, pick.most, target.shared_bytes);
+    t.loop_tile = tile(pick.stages);
     // A second buffer of rows is worth less than longer tiles.
     const bool longer_alone =
         pick.row_buffers == 2 &&

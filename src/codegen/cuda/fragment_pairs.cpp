@@ -53,7 +53,7 @@ void FragmentText::print_pointers(const tile::Pass& pass) {
   std::vector<Expr> loads;
   for (Expr body : bodies_of(pass)) certain_loads(body, &seen, &loads);
   for (Expr l : loads) {
-    if (pair_words_.count(l) || !is_pair(l, plan_.loop)) continue;
+    if (pair_words_.count(l) || words_.count(l) || !is_pair(l, plan_.loop)) continue;
     const std::string id = "pair" + std::to_string(pair_words_.size());
     const Tensor& tensor = plan_.tensors.at(l->name());
     Place place = row_place();
@@ -101,6 +101,13 @@ void FragmentText::use_prefetched(const tile::Pass& stage) {
                        ">(" + word->second + "[i >> 1], i & 1)";
 }
 
+void FragmentText::give_words(Expr load, const Tensor& tensor, int each,
+                              const std::string& address) {
+  const std::string id = "words" + std::to_string(words_.size());
+  words_[load] = {id, address, each};
+  give_element(load, "pick<" + std::string(memory_text(tensor.dtype)) + ">(" + id + ", i & 1)");
+}
+
 /// Loads along the columns of a value fragment, as halves of what two elements load together.
 void FragmentText::pair_values(Place* place, const std::vector<Expr>& columns,
                                const std::vector<Expr>& bodies) const {
@@ -109,15 +116,66 @@ void FragmentText::pair_values(Place* place, const std::vector<Expr>& columns,
   for (Expr body : bodies) certain_loads(body, &seen, &loads);
   for (Expr l : loads) {
     if (!is_pair(l, columns[0])) continue;
+    const std::string type = memory_text(plan_.tensors.at(l->name()).dtype);
+    if (const auto ready = value_words_.find(l); ready != value_words_.end()) {
+      place->known[l] = "pick<" + type + ">(" + ready->second + "[i >> 1], i & 1)";
+      continue;
+    }
     Place first = *place;
     first.axes[columns[0]] = "(v & ~1)";
     Block block(plan_, first);
     const Tensor& tensor = plan_.tensors.at(l->name());
     const std::string at = block.address(tensor, l->args);
     if (!block.lines().empty()) continue;
-    place->known[l] =
-        "pick<" + std::string(memory_text(tensor.dtype)) + ">(load4(" + at + "), i & 1)";
+    place->known[l] = "pick<" + type + ">(load4(" + at + "), i & 1)";
   }
+}
+
+/// Visits the pairs that outputs read along their one column: load, column, and the address of the
+/// pair at column `v`.
+void FragmentText::each_value_pair(
+    const std::function<void(Expr, Expr, const std::string&)>& visitor) {
+  std::unordered_set<Expr> seen;
+  for (const Store& o : plan_.kernel.outputs) {
+    const std::vector<Expr> columns = stored_columns(plan_, o);
+    if (columns.size() != 1 || extent_of(columns[0]) % 2 != 0) continue;
+    std::vector<Expr> loads;
+    certain_loads(o.body, &seen, &loads);
+    for (Expr l : loads) {
+      if (!is_pair(l, columns[0])) continue;
+      Place place = row_place();
+      place.axes[columns[0]] = "v";
+      Block block(plan_, place);
+      const std::string at = block.address(plan_.tensors.at(l->name()), l->args);
+      if (block.lines().empty()) visitor(l, columns[0], at);
+    }
+  }
+}
+
+void FragmentText::print_touch_values() {
+  each_value_pair([&](Expr, Expr column, const std::string& at) {
+    const std::string extent = std::to_string(extent_of(column));
+    out_.line("#pragma unroll");
+    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.line("for (int v = 64 * t; v < " + extent + "; v += 256) prefetch_l2(" + at + ");");
+    out_.close();
+  });
+}
+
+void FragmentText::print_value_words() {
+  value_words_.clear();
+  each_value_pair([&](Expr load, Expr column, const std::string& at) {
+    const int64_t extent = extent_of(column), count = round_up(extent, 16) / 4;
+    const std::string id = "value_words" + std::to_string(value_words_.size());
+    out_.line("u32 " + id + "[" + std::to_string(count) + "];");
+    out_.line("#pragma unroll");
+    out_.open("for (int w = 0; w < " + std::to_string(count) + "; ++w)");
+    out_.line("const int r = w & 1, v = min_(8 * (w >> 1) + 2 * t, " + std::to_string(extent - 2) +
+              ");");
+    out_.line(id + "[w] = load4(" + at + ");");
+    out_.close();
+    value_words_[load] = id;
+  });
 }
 
 }  // namespace flashlight::codegen::cuda

@@ -209,7 +209,13 @@ void FragmentText::declare_fragments(const tile::Pass& pass) {
 
 // ---- one tile of the loop ----------------------------------------------------------------------
 
-void FragmentText::open_elements(bool full) {
+/// The loop over the elements of a fragment, for a body that reads them.
+void FragmentText::open_elements(bool full, Expr body) {
+  std::vector<const Words*> read;
+  if (body && !words_.empty())
+    for (Expr l : loads_of(body))
+      if (const auto w = words_.find(l); w != words_.end()) read.push_back(&w->second);
+  for (const Words* w : read) out_.line("u32 " + w->id + " = 0;");
   out_.line("#pragma unroll");
   out_.open("for (int i = 0; i < " + half(plan_.n) + "; ++i)");
   if (full) {
@@ -221,6 +227,9 @@ void FragmentText::open_elements(bool full) {
     out_.line("const int col = ok ? at : cols_end - 1;");
     out_.line("(void)r, (void)col, (void)ok;");
   }
+  for (const Words* w : read)
+    out_.line("if (i % " + std::to_string(w->each) + " == 0) " + w->id + " = lds32(" + w->address +
+              ");");
 }
 
 /// `alive`: text that is false in rows where the value counts for nothing; empty: it always counts.
@@ -232,7 +241,7 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
   const Expr body = folded && element ? fold_exponents(s.body, &place) : s.body;
   if (element) {
     out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + half(plan_.n) + "];");
-    open_elements(full);
+    open_elements(full, body);
   } else {
     out_.line("#pragma unroll");
     out_.open("for (int r = 0; r < 2; ++r)");
@@ -313,7 +322,7 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
     out_.line("const " + type + " " + v.id + "_before[2] = {" + v.id + "[0], " + v.id + "[1]};");
   out_.open("");
   out_.line(type + " part[4] = {" + none + ", " + none + ", " + none + ", " + none + "};");
-  open_elements(full);
+  open_elements(full, body);
   Block block(plan_, place);
   block.expect({body});
   std::string term = block.value(body);

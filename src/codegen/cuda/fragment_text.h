@@ -61,6 +61,13 @@ class FragmentText {
   void print_prefetch(const tile::Pass& stage, const std::string& tile);
   void use_prefetched(const tile::Pass& stage);
   void forget_prefetched() { prefetched_.clear(); }
+  /// Pairs that outputs read along their columns (gates) go to the second-level cache, then to
+  /// registers: all of them are under way before the first is used.
+  void print_touch_values();
+  void print_value_words();
+  /// Neighbours of this load lie in shared memory at `address` (over `i`), one word for `each`
+  /// elements of the fragment.
+  void give_words(Expr load, const Tensor& tensor, int each, const std::string& address);
   /// This expression has a name (over `i`) in element_place().
   void give_element(Expr e, const std::string& text) { element_known_[e] = text; }
 
@@ -82,8 +89,8 @@ class FragmentText {
   std::vector<std::string> mask_at(const tile::Pass& pass) const;
   Expr fold_exponents(Expr body, Place* place);
   bool is_row_level(Expr e) const;
-  void open_elements(bool full);
   void print_bound(const char* name, Expr e, const Place& place);
+  void open_elements(bool full, Expr body = Expr());
   void move_in_step(const tile::Pass& pass, const Step& step);
   void print_targets(const tile::Pass& pass, const Targets& targets, const Place& place);
   void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop, bool deferred);
@@ -94,6 +101,7 @@ class FragmentText {
   bool tracks(const tile::Pass& pass, const ir::StreamReference& r) const;
   bool invariant(const tile::Pass& pass, Expr e) const;
   bool is_pair(Expr load, Expr column) const;
+  void each_value_pair(const std::function<void(Expr, Expr, const std::string&)>& visitor);
   void pair_values(Place* place, const std::vector<Expr>& columns,
                    const std::vector<Expr>& bodies) const;
 
@@ -103,8 +111,17 @@ class FragmentText {
   int hoisted_ = 0, shifts_ = 0;
   std::unordered_map<Expr, std::string> pair_words_;  // loads along the loop axis -> array
   std::unordered_map<Expr, std::string> prefetched_;  // of them, those in the step at hand
-  std::vector<std::string> masked_;                   // in the step at hand: see mask_at
+  struct Words {
+    std::string id, address;
+    int each;
+  };
+  std::unordered_map<Expr, std::string> value_words_;  // pairs of outputs -> array
+  std::unordered_map<Expr, Words> words_;              // loads out of shared memory
+  std::vector<std::string> masked_;                    // in the step at hand: see mask_at
 };
+
+/// The value axes of what is stored, in the order of its fragment.
+std::vector<Expr> stored_columns(const Plan& plan, const ir::Store& o);
 
 /// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.
 Expr unset(const ir::StreamReference& r);

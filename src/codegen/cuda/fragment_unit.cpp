@@ -201,9 +201,6 @@ void FragmentText::print_epilogue() {
   for (const Store& o : plan_.kernel.outputs) store(o);
 }
 
-namespace {
-
-/// The value axes of what is stored, in the order of its fragment.
 std::vector<Expr> stored_columns(const Plan& plan, const Store& o) {
   std::vector<Expr> columns, inside;
   for (const std::string& name : names_loaded(o.body))
@@ -216,6 +213,8 @@ std::vector<Expr> stored_columns(const Plan& plan, const Store& o) {
     if (!contains(columns, a)) refuse("output " + o.name + " has the axis " + a->name());
   return columns;
 }
+
+namespace {
 
 /// All of an index but its column is a multiple of n.
 bool rest_is_multiple(const Affine& index, Expr column, int64_t n) {

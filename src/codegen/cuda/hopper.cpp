@@ -72,6 +72,10 @@ void Hopper::print_softmax(size_t index) {
   branch({.full = false, .frozen = false, .deferred = true});
   out_.close();
   text_.forget_prefetched();
+  if (index + 1 == stages_.size() && tiles_in_ring()) {
+    out_.line("__syncwarp();  // tiles of this buffer are read by all lanes");
+    out_.line("release_k();");
+  }
   out_.open("if (pending)");
   out_.line("wgmma_wait<0>();");
   out_.line("if (last_use) release_v();");
@@ -79,6 +83,24 @@ void Hopper::print_softmax(size_t index) {
   pack(stage);
   text_.print_rescale(stage);
   out_.close(";");
+}
+
+/// Elements of the tiles in the ring, read where they are needed: registers are few.
+void Hopper::give_tiles() {
+  if (!tiles_in_ring()) return;
+  out_.line("const u32 tile_row = shared + (16 * (warp - 4) + g) * 128 + 4 * t;");
+  out_.line("const u32 tile_line = shared + 4 * t;");
+  out_.line("(void)tile_row, (void)tile_line;");
+  for (const HopperPlan::Tile& tile : copies_.tiles) {
+    const HopperPlan::Copy& c = tile.copy;
+    const std::string buffer = str(c.offset) + " + k.stage * " + str(c.bytes);
+    if (tile.by_row)
+      text_.give_words(tile.load, *tile.tensor, 2,
+                       "tile_row + " + buffer + " + (i >> 5) * " + str(c.rows * 128) +
+                           " + 512 * (i & 2) + (((i >> 2 & 7) ^ g) << 4)");
+    else
+      text_.give_words(tile.load, *tile.tensor, 4, "tile_line + " + buffer + " + (i >> 2) * 16");
+  }
 }
 
 void Hopper::pack(const tile::Pass& stage) {
@@ -140,7 +162,7 @@ void Hopper::print_first_tile() {
     out_.line("issue_values_" + before + "();");
     text_.print_prefetch(stages_[k], "own_last");
     out_.line("wgmma_wait<1>();");
-    if (k + 1 == m) out_.line("release_k();");
+    if (k + 1 == m && !tiles_in_ring()) out_.line("release_k();");
     out_.line("softmax_" + at + "(own_last, " + fast + ", true, false);");
   }
 }
@@ -159,7 +181,7 @@ void Hopper::print_step(bool turns) {
     if (turns) out_.line("named_arrive(next_turn, 256);");
     text_.print_prefetch(stages_[k], "tile");
     out_.line("wgmma_wait<1>();");
-    if (k + 1 == m) out_.line("release_k();");
+    if (k + 1 == m && !tiles_in_ring()) out_.line("release_k();");
     out_.line("softmax_" + at + "(tile, fast, true, " + (k == 0 ? "true" : "false") + ");");
   }
   out_.close(";");
@@ -231,7 +253,7 @@ void Hopper::print_consumer() {
   out_.line("wait_first_k(skipped(work, 0));");
   out_.line("issue_scores_0(0);");
   out_.line("wgmma_wait<0>();");
-  if (single) out_.line("release_k();");
+  if (single && !tiles_in_ring()) out_.line("release_k();");
   out_.open("while (work.unit >= 0)");
   out_.line("// the scores of the unit's first tile are there");
   out_.line("const u32 qb = it & 1;");
@@ -242,6 +264,8 @@ void Hopper::print_consumer() {
   text_.print_states(pass_, false);
   text_.print_hoisted(pass_);
   text_.declare_fragments(pass_);
+  give_tiles();
+  text_.print_touch_values();
   text_.print_pointers(pass_);
   out_.line("const float share = 1.f;");
   out_.line("(void)share, (void)qb;");
@@ -273,6 +297,8 @@ void Hopper::print_drain(bool turns) {
   const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
   const std::string tell = "elected) " + slot("qb", 2) + " = 1;";
   if (single) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+  const bool early = groups() < 4;  // registers for gates while weights are in use
+  if (early) text_.print_value_words();
   if (certified) {
     out_.line("wgmma_fence();");
     out_.line(last);
@@ -309,11 +335,14 @@ void Hopper::print_drain(bool turns) {
   if (!certified) {
     out_.line("wgmma_wait<1>();");
     out_.line("release_v();");
+    if (!early) text_.print_value_words();
     text_.print_finals(pass_);
+  } else if (!early) {
+    text_.print_value_words();
   }
   text_.print_epilogue();
   out_.line("wgmma_wait<0>();");
-  if (single) out_.line("if (more) release_k();");
+  if (single && !tiles_in_ring()) out_.line("if (more) release_k();");
 }
 
 Source Hopper::run() {

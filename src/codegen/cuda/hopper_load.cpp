@@ -71,15 +71,33 @@ void Hopper::print_load(const Operand& o, const std::string& to, const std::stri
   place.axes[o.row] = row;
   for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
     place.axes[o.columns[0]] = str(64 * chunk);
-    Block block(plan_, place);
-    std::vector<std::string> at;
-    for (int d : c.dims)
-      at.push_back("(int)(" + block.value(o.body->args[static_cast<size_t>(d)]) + ")");
-    block.print(out_);
-    out_.line("tma_load_" + str(static_cast<int64_t>(c.dims.size())) + "d(" + to + " + " +
-              str(chunk * c.rows * 128) + ", &p.maps[" + str(c.map) + "], " + bar + ", " +
-              join(at, ", ") + ");");
+    print_copy(c, o.body->args, place, to + " + " + str(chunk * c.rows * 128), bar);
   }
+}
+
+void Hopper::print_copy(const HopperPlan::Copy& c, const std::vector<Expr>& at, const Place& place,
+                        const std::string& to, const std::string& bar) {
+  Block block(plan_, place);
+  std::vector<std::string> where;
+  for (int d : c.dims) where.push_back("(int)(" + block.value(at[static_cast<size_t>(d)]) + ")");
+  block.print(out_);
+  out_.line("tma_load_" + str(static_cast<int64_t>(c.dims.size())) + "d(" + to + ", &p.maps[" +
+            str(c.map) + "], " + bar + ", " + join(where, ", ") + ");");
+}
+
+/// The tiles of elements that the scores of a loop tile meet.
+void Hopper::print_load_tiles() {
+  for (const HopperPlan::Tile& tile : copies_.tiles)
+    for (int64_t chunk = 0; chunk < tile.copy.chunks; ++chunk) {
+      const HopperPlan::Copy& c = tile.copy;
+      Place place = text_.uniform_place();
+      place.axes[plan_.rows] = "row_lo";
+      place.axes[plan_.loop] = "(tile * " + str(plan_.n) + " + " + str(64 * chunk) + ")";
+      print_copy(
+          c, tile.load->args, place,
+          "shared + " + str(c.offset + chunk * c.rows * 128) + " + k.stage * " + str(c.bytes),
+          "bar");
+    }
 }
 
 /// What stands before the kernel.
@@ -140,6 +158,7 @@ void Hopper::print_producer() {
                  "shared + " + str(copies_.of(*o).offset) + " + " + r + ".stage * " +
                      str(copies_.of(*o).bytes),
                  "bar", "tile * " + str(plan_.n));
+    if (r == "k") print_load_tiles();
     out_.line(r + ".next();");
     out_.close(";");
   };

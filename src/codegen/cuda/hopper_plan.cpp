@@ -9,25 +9,65 @@ namespace flashlight::codegen::cuda {
 
 using namespace ir;
 
+namespace {
+
+/// The dimensions of a tensor map, from the innermost; false: rows do not follow one another.
+bool map_dims(const Tensor& tensor, const std::vector<Expr>& at, Expr row, std::vector<int>* dims) {
+  const int rank = static_cast<int>(tensor.shape.size());
+  bool has_row = false;
+  for (int d = rank - 1; d >= 0; --d) {
+    const Expr index = at[static_cast<size_t>(d)];
+    const auto parts = affine(index);
+    const bool by_row = uses(index, row);
+    if (by_row &&
+        (!parts || !is_const(parts->coefficient(row), 1) || has_row || !loads_of(index).empty()))
+      return false;
+    if (!by_row && d < rank - 1 && tensor.strides[static_cast<size_t>(d)] == "0") continue;
+    has_row |= by_row;
+    dims->push_back(d);
+  }
+  return true;
+}
+
+bool uses_row(const std::vector<Expr>& at, Expr row) {
+  return std::any_of(at.begin(), at.end(), [&](Expr e) { return uses(e, row); });
+}
+
+/// Neighbours along the loop are neighbours in memory; all else in the index is of the unit.
+bool lies_along_loop(const Plan& plan, const Tensor& t, const std::vector<Expr>& at) {
+  if (at.empty() || !t.aligned || t.strides.back() != "1") return false;
+  if (t.dtype != DType::BF16 && t.dtype != DType::F16) return false;
+  for (size_t d = 0; d < at.size(); ++d) {
+    bool of_unit = loads_of(at[d]).empty();
+    for (Expr s : symbols_of(at[d])) of_unit &= plan.sizes.count(s->name()) > 0;
+    if (!of_unit || (d + 1 < at.size() && uses(at[d], plan.loop))) return false;
+  }
+  const auto last = affine(at.back());
+  return last && is_const(last->coefficient(plan.loop), 1) && !uses(at.back(), plan.rows);
+}
+
+}  // namespace
+
+void HopperPlan::add_map(const Tensor& tensor, const std::vector<Expr>& at, Expr row, Copy* c) {
+  TensorMap map;
+  map.tensor = tensor.index, map.dims = c->dims, map.swizzle = 128;
+  for (int d : c->dims) {
+    const bool by_row = uses(at[static_cast<size_t>(d)], row);
+    map.box.push_back(map.box.empty() ? 64 : by_row ? static_cast<int>(c->rows) : 1);
+  }
+  c->map = static_cast<int>(maps.size());
+  maps.push_back(map);
+}
+
 void HopperPlan::copy(const Plan& plan, const Operand& o) {
   if (copies_.count(&o)) return;
   if (!o.copied || math_bytes(o.math) != 2) refuse("operand " + o.id + " is not copied as it lies");
   Copy c;
   const Tensor& tensor = *o.copied;
-  const int rank = static_cast<int>(tensor.shape.size());
-  bool has_row = false;
-  for (int d = rank - 1; d >= 0; --d) {
-    const Expr at = o.body->args[static_cast<size_t>(d)];
-    const auto parts = affine(at);
-    const bool row = uses(at, o.row);
-    if (row &&
-        (!parts || !is_const(parts->coefficient(o.row), 1) || has_row || !loads_of(at).empty()))
-      refuse("rows of " + o.id + " do not follow one another");
-    if (!row && d < rank - 1 && tensor.strides[static_cast<size_t>(d)] == "0") continue;
-    has_row |= row;
-    c.dims.push_back(d);
-  }
-  if (!has_row || c.dims.size() < 2 || c.dims.size() > 5) refuse("no tensor map for " + o.id);
+  if (!map_dims(tensor, o.body->args, o.row, &c.dims))
+    refuse("rows of " + o.id + " do not follow one another");
+  if (!uses_row(o.body->args, o.row) || c.dims.size() < 2 || c.dims.size() > 5)
+    refuse("no tensor map for " + o.id);
   // Columns past the end must be zeros where products read them.
   const Expr last = tensor.shape.back();
   const auto offset = affine(o.body->args.back());
@@ -38,15 +78,45 @@ void HopperPlan::copy(const Plan& plan, const Operand& o) {
   c.chunks = (o.padded + 63) / 64;
   c.bytes = c.rows * 128 * c.chunks;
   if (c.rows > 256) refuse("a box has 256 rows at most");
-  TensorMap map;
-  map.tensor = tensor.index, map.dims = c.dims, map.swizzle = 128;
-  for (int d : c.dims) {
-    const bool row = uses(o.body->args[static_cast<size_t>(d)], o.row);
-    map.box.push_back(map.box.empty() ? 64 : row ? static_cast<int>(c.rows) : 1);
-  }
-  c.map = static_cast<int>(maps.size());
-  maps.push_back(map);
+  add_map(tensor, o.body->args, o.row, &c);
   copies_[&o] = c;
+}
+
+/// What does not lie as the copy engine reads it is loaded by those that compute.
+void HopperPlan::plan_tiles(const Plan& plan) {
+  if (plan.n % 64) return;
+  const auto look = [&](Expr body) {
+    if (!body) return;
+    for (Expr l : loads_of(body)) {
+      const auto t = plan.tensors.find(l->name());
+      const bool known = std::any_of(tiles.begin(), tiles.end(),
+                                     [&](const Tile& other) { return other.load == l; });
+      if (known || t == plan.tensors.end() || !lies_along_loop(plan, t->second, l->args)) continue;
+      Tile tile{l, &t->second, uses_row(l->args, plan.rows), {}};
+      Copy& c = tile.copy;
+      if (!map_dims(t->second, l->args, plan.rows, &c.dims) || c.dims.size() < 2 ||
+          c.dims.size() > 5)
+        continue;
+      c.rows = tile.by_row ? 16 * plan.warps : 1;
+      c.chunks = tile.by_row ? plan.n / 64 : 1;
+      c.bytes = tile.by_row ? c.rows * 128 * c.chunks : 2 * plan.n;
+      add_map(t->second, l->args, plan.rows, &c);
+      if (!tile.by_row) maps.back().swizzle = 0, maps.back().box[0] = plan.n;
+      tiles.push_back(tile);
+    }
+  };
+  for (const tile::Pass& p : plan.kernel.passes) {
+    for (auto* list : {&p.before, &p.after, &p.before_full, &p.after_full})
+      for (const tile::Statement& s : *list)
+        if (!plan.operand_of.count(s.name)) look(s.body);
+    for (const tile::State& s : p.states) look(s.body), look(s.body_full);
+  }
+  for (const bool by_row : {true, false})  // panels first: they begin at multiples of 1024
+    for (Tile& t : tiles)
+      if (t.by_row == by_row) {
+        t.copy.offset = shared, shared += t.copy.bytes * plan.stages;
+        score_bytes += t.copy.bytes;
+      }
 }
 
 HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
@@ -76,6 +146,7 @@ HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
   };
   row_buffers = plan.kernel.schedule.row_buffers;
   lay(row_operands, row_buffers), lay(scores, plan.stages), lay(values, plan.stages);
+  plan_tiles(plan);
   bars = shared, slots = bars + 72 + 32 * plan.stages + 8;
   slots = round_up(slots, 16);
   slot_ints = 5 + 1 + static_cast<int>(plan.kernel.grid.size());

@@ -21,8 +21,18 @@ class HopperPlan {
 
   const Copy& of(const Operand& o) const { return copies_.at(&o); }
 
+  /// A load by loop element, and perhaps by row, whose tile travels with the scores' operands: by
+  /// rows in panels as operands lie, else as one line of columns.
+  struct Tile {
+    Expr load;
+    const Tensor* tensor = nullptr;
+    bool by_row = false;
+    Copy copy;
+  };
+
   std::vector<const Operand*> row_operands, scores, values;  // the last two: loop operands of each
-  int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;
+  std::vector<Tile> tiles;                                   // in the ring of scores
+  int64_t row_bytes = 0, score_bytes = 0, value_bytes = 0;   // score_bytes: with tiles
   int row_buffers = 2;
   int64_t slots = 0, bars = 0, shared = 0;
   int slot_ints = 0;  // of one of two work slots: unit, tracked, overflow, first and last tile,
@@ -32,6 +42,8 @@ class HopperPlan {
 
  private:
   void copy(const Plan& plan, const Operand& o);
+  void plan_tiles(const Plan& plan);
+  void add_map(const Tensor& tensor, const std::vector<Expr>& at, Expr row, Copy* c);
   std::map<const Operand*, Copy> copies_;
 };
 

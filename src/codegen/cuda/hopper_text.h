@@ -54,6 +54,9 @@ class Hopper {
   void print_scheduler();
   void print_load(const Operand& o, const std::string& to, const std::string& bar,
                   const std::string& row);
+  void print_copy(const HopperPlan::Copy& c, const std::vector<Expr>& at, const Place& place,
+                  const std::string& to, const std::string& bar);
+  void print_load_tiles();
   void print_types(int64_t words);
   void print_consumer_state();
   void print_consumer();
@@ -65,6 +68,8 @@ class Hopper {
   void print_step(bool turns);
   void print_own_tiles();
   void print_drain(bool turns);
+  void give_tiles();
+  bool tiles_in_ring() const { return !copies_.tiles.empty(); }
   void pack(const tile::Pass& stage);
   static std::vector<std::string> weights(const tile::Pass& stage);
   static std::vector<const tile::State*> products(const tile::Pass& stage) {

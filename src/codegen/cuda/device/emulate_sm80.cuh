@@ -71,6 +71,7 @@ inline void cp_async16(u32 dst, const void* src) { emulator::copy_later(dst, src
 inline void cp_async8(u32 dst, const void* src, int n) { emulator::copy_later(dst, src, n, 8); }
 inline void cp_async4(u32 dst, const void* src, int n) { emulator::copy_later(dst, src, n, 4); }
 
+inline void prefetch_l2(const void*) {}
 inline void cp_async_commit() {
   emulator::Fiber& f = *emulator::machine.current;
   size_t grouped = 0;

@@ -84,6 +84,10 @@ inline const std::vector<FragmentProgram>& fragment_programs() {
        .score = "where(and(id[i] == id[j], j <= i), " + s + ", -inf)"},
       {.name = "grouped", .kv_head = "h//2", .kv_heads = 1},
       {.name = "additive_mask", .inputs = "input b : T[S, S]\n", .score = s + " + b[i,j]"},
+      {.name = "pair_bias",  // one line of columns, one tile of elements, a gate
+       .inputs = "input mb : T[2, 1, S]\ninput b : T[2, S, S]\ninput g : T[2, S, 64]\n",
+       .score = s + " + mb[h,0,j] + b[h,i,j]",
+       .gate = "a[h,i,c] * sigmoid(g[h,i,c])"},
       {.name = "boolean_mask",
        .inputs = "input b : bool[2, S, S]\n",
        .score = "where(b[h,i,j], " + s + ", -inf)"},

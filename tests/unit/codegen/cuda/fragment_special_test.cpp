@@ -199,6 +199,25 @@ void expect_widths(FragmentRun run, int dim, int value_dim) {
   EXPECT_TRUE(run.refused.empty()) << run.refused.at(0);
 }
 
+// Lengths are multiples of 8, as rows of 16-byte pieces must be.
+TEST(FragmentSpecial, BiasTilesComeThroughTheRing) {
+  for (const char* name : {"additive_mask", "pair_bias"})
+    for (const auto& [groups, stages, columns] :
+         std::vector<std::tuple<int, int, int64_t>>{{1, 3, 128}, {2, 2, 128}, {4, 2, 64}}) {
+      std::string text = fragment_program(name).str("bf16");
+      text.replace(text.find("S = 100"), 7, "S = 128");
+      const ir::Program p = ir::parse(text);
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
+      run.stages = stages, run.loop_tile = columns;
+      run.make(p);
+      ASSERT_TRUE(run.refused.empty()) << run.refused[0];
+      EXPECT_NE(run.sources[0].text.find("tile_row"), std::string::npos);
+      EXPECT_EQ(run.sources[0].text.find("pair0"), std::string::npos);
+      for (int64_t length : {8, 136, 264})
+        EXPECT_LE(run.error(p, {{"S", length}, {"J", 70}}), run.tolerance(length)) << length;
+    }
+}
+
 TEST(FragmentSpecial, Widths) {
   const std::pair<int, int> widths[] = {{16, 16},   {40, 40},   {80, 80},   {96, 96},  {112, 112},
                                         {128, 128}, {192, 128}, {256, 256}, {72, 136}, {64, 24}};
