@@ -25,8 +25,11 @@ Variants::Variants(ir::Stream stream) : stream_(std::move(stream)) {
   for (const ir::Input& i : stream_.inputs) add(i.name, i.dtype, i.shape);
   for (const ir::Store& o : stream_.outputs) add(o.name, o.dtype, o.shape);
   const std::vector<std::string> inner = tile::inner_symbols(stream_);
-  for (size_t i = 0; i < stream_.symbols.size(); ++i)
+  for (size_t i = 0; i < stream_.symbols.size(); ++i) {
     if (std::count(inner.begin(), inner.end(), stream_.symbols[i].name)) fixed_.push_back(int(i));
+    if (stream_.loop && stream_.loop->extent() == ir::symbol(stream_.symbols[i].name))
+      length_ = int(i);
+  }
 }
 
 void Variants::add(const std::string& name, ir::DType dtype, const std::vector<ir::Expr>& shape) {
@@ -44,10 +47,10 @@ bool Variants::aligned(const Tensor& t, const void* data, const int64_t* strides
 }
 
 /// On a CPU: fixed symbols, classes of strides. On a GPU also, per tensor, whether it is aligned;
-/// then tf32, the device, and whether it is tuned.
+/// then tf32, whether the loop is long, the device, and whether it is tuned.
 std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) const {
   std::vector<int64_t> key;
-  key.reserve(fixed_.size() + 6 * tensors_.size() + 3);
+  key.reserve(fixed_.size() + 6 * tensors_.size() + 4);
   for (int i : fixed_) key.push_back(a.symbols[i]);
   for (size_t t = 0; t < tensors_.size(); ++t)
     for (size_t d = 0; d < tensors_[t].single.size(); ++d)
@@ -56,6 +59,7 @@ std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) co
   for (size_t t = 0; t < tensors_.size(); ++t)
     key.push_back(aligned(tensors_[t], a.data[t], a.strides[t]));
   key.push_back(where.tf32 && has_f32_);
+  key.push_back(length_ >= 0 && a.symbols[length_] > tile::kLongLoop);
   key.push_back(where.gpu);
   key.push_back(where.tune);
   return key;
@@ -74,6 +78,7 @@ tile::Specialization Variants::specialization(const std::vector<int64_t>& key,
   for (const Tensor& t : tensors_)
     if (*next++) spec.aligned.insert(t.name);
   spec.tf32 = *next++;
+  if (length_ >= 0) spec.loop_length = *next ? 2 * tile::kLongLoop : tile::kLongLoop;
   return spec;
 }
 

@@ -100,7 +100,8 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
   Bindings sizes;
   for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max<int64_t>(1, i.hint);
   for (const auto& [name, value] : k.specialization.fixed) sizes[name] = value;
-  s.length = evaluate(k.loop->extent(), sizes);
+  s.length = k.specialization.loop_length;
+  if (s.length == 0) s.length = evaluate(k.loop->extent(), sizes);
   for (Expr a : k.tiled) s.rows = evaluate(a->extent(), sizes);
   return s;
 }
@@ -143,7 +144,7 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     picks = {{2, 4, 64}, {4, 4, 64}};
   else if (narrow)
     picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}};
-  else if (s.masked || s.length <= 2048)
+  else if (s.masked || s.length <= kLongLoop)
     picks = {{2, 2, 128}, {3, 3, 80}};
   else
     picks = {{3, 3, 80}, {2, 2, 128}};

@@ -217,6 +217,16 @@ TEST_F(CudaCall, CompilesOnceForAKindOfTensors) {
   EXPECT_FALSE(variant.notes.empty());
 }
 
+/// A process that has met long sequences has not settled what short ones get, nor the reverse.
+TEST_F(CudaCall, ShortAndLongLoopsHaveSchedulesOfTheirOwn) {
+  const Compiled compiled(attention("f16"));  // equal programs share kernels, in all tests
+  const int64_t before = variants_made();
+  call(compiled, 4096, 4096), call(compiled, 1024, 4096);
+  EXPECT_EQ(variants_made(), before + 2);
+  call(compiled, 2048, 4096), call(compiled, 16384, 4096);
+  EXPECT_EQ(variants_made(), before + 2) << "two are enough";
+}
+
 // ---- tuning
 
 double by_threads(unsigned threads, unsigned) { return threads / 1000.; }
