@@ -84,13 +84,15 @@ Place FragmentText::value_place(const std::vector<Expr>& columns) const {
   return p;
 }
 
-// Sections of grid points whose loop operands fit in the second-level cache together; in a section
-// row tile by row tile, the longest first where the end of the loop grows with the row.
+// Sections of grid points whose loop operands are still in the second-level cache when the next row
+// tile wants them; in a section row tile by row tile. Where the end of the loop grows with the row
+// the longest come first, and the last section is large enough to deal them evenly.
 void FragmentText::print_decode() {
   const Place place = uniform_place();
   Block block(plan_, place);
-  constexpr int64_t kCache = 32 << 20;
-  int64_t bytes = 1;  // of loop operands, per element of the loop
+  constexpr int64_t kCache = 8 << 20;
+  constexpr int64_t kLastUnits = 320;  // twice the multiprocessors of a large card
+  int64_t bytes = 1;                   // of loop operands, per element of the loop
   for (const Operand& o : plan_.operands)
     if (plan_.is_loop_operand(o)) bytes += o.extent * math_bytes(o.math);
   const std::string tile = std::to_string(16 * plan_.warps);
@@ -101,12 +103,17 @@ void FragmentText::print_decode() {
   out_.line("const int points = " + points + ";");
   out_.line("const int section = max_(1, min_(points, (int)(" + std::to_string(kCache / bytes) +
             " / max_(cols_end, 1))));");
-  out_.line("const int part = (int)(unit / ((i64)section * row_tiles));");
-  out_.line("const int within = (int)(unit - (i64)part * section * row_tiles);");
-  out_.line("const int together = min_(section, points - part * section);");
   bool grows = false;
   for (const tile::Pass& p : plan_.kernel.passes)
     for (Expr s : symbols_of(p.live.hi)) grows |= s->name() == plan_.rows->name() + ".hi";
+  if (grows)
+    out_.line("const int last_part = max_(points - (" + std::to_string(kLastUnits) +
+              " + row_tiles - 1) / row_tiles, 0) / section;");
+  else
+    out_.line("const int last_part = (points - 1) / section;");
+  out_.line("const int part = (int)min_(unit / ((i64)section * row_tiles), (i64)last_part);");
+  out_.line("const int within = (int)(unit - (i64)part * section * row_tiles);");
+  out_.line("const int together = part < last_part ? section : points - part * section;");
   out_.line(std::string("const int row_lo = (") + (grows ? "row_tiles - 1 - " : "") +
             "within / together) * " + tile + ";");
   std::string rest = "part * section + within % together";
