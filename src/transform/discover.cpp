@@ -1,6 +1,7 @@
 #include "transform/discover.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "ir/rewrite.h"
 #include "support/error.h"
@@ -74,13 +75,15 @@ void check_inner_axes(const Program& p, const std::vector<Stream>& streams) {
 /// results; a second region that made it too would be the first one's input and its output.
 Region legalise(const Program& whole, const Graph& graph, const std::set<std::string>& core,
                 std::set<std::string>* finished) {
-  const std::set<std::string> fed = with_producers(graph, core);
-  const std::set<std::string> tries[] = {with_producers(graph, with_consumers(graph, fed)), fed,
-                                         core};
+  const std::set<std::string> fed = with_producers(graph, core), ended = with_consumers(graph, fed);
+  std::set<std::string> late;
+  std::ranges::set_difference(ended, fed, std::inserter(late, late.end()));
+  const std::set<std::string> tries[] = {with_producers(graph, ended, late),
+                                         with_producers(graph, ended), fed, core};
   const bool meets = std::any_of(tries[0].begin(), tries[0].end(), [&](const std::string& n) {
     return !fed.count(n) && finished->count(n) > 0;
   });
-  for (size_t k = meets ? 1 : 0;; ++k) {
+  for (size_t k = meets ? 2 : 0;; ++k) {
     try {
       Program p = extract(whole, graph, tries[k]);
       check_inner_axes(p, stream(canonicalize(p)));

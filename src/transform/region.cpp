@@ -231,16 +231,25 @@ std::optional<Seed> find_seed(const Graph& graph, const Computation& c) {
 
 Grown grow(const Graph& graph, const Seed& seed) { return Growth(graph, seed).run(); }
 
-std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core) {
+std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core,
+                                     std::set<std::string> late) {
   const Program& p = graph.program();
+  const auto made_once = [&](const Computation& c) {
+    return c.op == Reduce::None && !graph.is_output(c.name) &&
+           std::ranges::all_of(graph.users(c.name), [&](const std::string& u) {
+             return late.count(u) && graph.elements(u) <= graph.elements(c.name);
+           });
+  };
   for (size_t k = p.computations.size(); k-- > 0;) {
     const Computation& c = p.computations[k];
-    if (core.count(c.name) || !cheap_to_remake(graph, c)) continue;
-    for (const std::string& u : graph.users(c.name))
-      if (core.count(u)) {
-        core.insert(c.name);
-        break;
-      }
+    const std::set<std::string>& users = graph.users(c.name);
+    if (core.count(c.name)) continue;
+    if (std::ranges::none_of(users, [&](const std::string& u) { return core.count(u) > 0; }))
+      continue;
+    const bool once = made_once(c);
+    if (!once && !cheap_to_remake(graph, c)) continue;
+    core.insert(c.name);
+    if (once) late.insert(c.name);
   }
   return core;
 }

@@ -30,8 +30,10 @@ struct Grown {
 
 Grown grow(const Graph& graph, const Seed& seed);
 
-/// The core with producers that cost less than reading their result.
-std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core);
+/// The core with producers that cost less than reading their result; and any pointwise producer of
+/// what is `late`, after the reductions, where each of its elements is asked for once: a gate.
+std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core,
+                                     std::set<std::string> late = {});
 /// The core with pointwise consumers of its results.
 std::set<std::string> with_consumers(const Graph& graph, std::set<std::string> core);
 

@@ -38,6 +38,36 @@ TEST(Discover, ProjectionsAroundAttentionStayOutside) {
   EXPECT_EQ(std::count(names.begin(), names.end(), "y"), 0);
 }
 
+/// softmax(q k) v, then out = sigmoid(gate) * o; `gate`: how the gate is read.
+std::string gated(const std::string& shape, const std::string& axes, const std::string& read) {
+  return "input q : f32[4, 40, 8]\ninput k : f32[4, 50, 8]\ninput g : f32[" + shape +
+         "]\n"
+         "compute s[h:4, i:40, j:50] : f32 = sum[d:8] q[h,i,d]*k[h,j,d]\n"
+         "compute m[h:4, i:40] : f32 = max[j:50] s[h,i,j]\n"
+         "compute e[h:4, i:40, j:50] : f32 = exp(s[h,i,j] - m[h,i])\n"
+         "compute l[h:4, i:40] : f32 = sum[j:50] e[h,i,j]\n"
+         "compute o[h:4, i:40, d:8] : f32 = sum[j:50] e[h,i,j] / l[h,i] * k[h,j,d]\n"
+         "compute w[" +
+         axes + "] : f32 = sigmoid(g[" + read +
+         "])\n"
+         "compute out[h:4, i:40, d:8] : f32 = w[" +
+         read + "] * o[h,i,d]\noutput out\n";
+}
+
+TEST(Discover, AGateIsMadeWhereItIsUsedUnlessItIsSharedOrWanted) {
+  const auto takes_gate = [](const std::string& text) {
+    const auto d = discover(text);
+    EXPECT_EQ(d.regions.size(), 1u);
+    const auto& names = d.regions.at(0).computations;
+    EXPECT_EQ(std::count(names.begin(), names.end(), "out"), 1);
+    return std::count(names.begin(), names.end(), "w") == 1;
+  };
+  const std::string own = gated("4, 40, 8", "h:4, i:40, d:8", "h,i,d");
+  EXPECT_TRUE(takes_gate(own));
+  EXPECT_FALSE(takes_gate(own + "output w\n"));
+  EXPECT_FALSE(takes_gate(gated("40, 8", "i:40, d:8", "i,d"))) << "four heads would make it";
+}
+
 TEST(Discover, ScoresThatTheCallerWantsAreNotTaken) {
   std::string text = test::kCausalAttention;
   auto d = discover(text + "output p\n");
