@@ -210,11 +210,18 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
 
 // ---- the end of a pass -------------------------------------------------------------------------
 
-void FragmentText::print_finals(const tile::Pass& pass) {
+void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
+  std::map<std::string, std::string> references;  // by the state that they follow
+  for (const StreamReference& r : pass.references)
+    if (frozen && r.target) references[r.target->name()] = plan_.value(r.name).id;
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
     if (v.kind != Kind::Row || is_reduced(pass, s)) continue;
     out_.line("#pragma unroll");
+    if (const auto r = references.find(s.name); r != references.end()) {
+      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "[r] = " + r->second + "_raw[r];");
+      continue;
+    }
     out_.line("for (int r = 0; r < 2; ++r) " + v.id + "[r] = " + quad_text(s.op) + "(" + v.id +
               "[r]);");
   }
@@ -243,7 +250,7 @@ void FragmentText::print_finals(const tile::Pass& pass) {
     Targets to;
     for (const StreamReference& r : pass.references)
       if (r.follows == f.name && !tracks(pass, r)) to[r.name] = symbol(f.name, f.body->type);
-    if (to.empty()) continue;
+    if (to.empty() || frozen) continue;
     out_.open("");
     print_targets(pass, to, row_place());
     move_states(pass, to, false, false);

@@ -271,11 +271,19 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
   }
   const bool once = !masked_.empty();
   std::string keep = element && !full && zero_outside && !once ? "ok" : "";
-  if (element && !full && std::count(masked_.begin(), masked_.end(), s.name))
-    result = "ok ? " + result + " : -infinity()";
   if (!alive.empty()) keep += (keep.empty() ? "" : " && ") + alive;
   out_.line(v.id + (element ? "[i]" : "[r]") + " = " +
             (keep.empty() ? result : "(" + keep + ") ? " + result + " : 0") + ";");
+  out_.close();
+  if (element && !full && std::count(masked_.begin(), masked_.end(), s.name)) mask_outside(s.name);
+}
+
+/// Columns that do not exist, in the one tile that has them.
+void FragmentText::mask_outside(const std::string& name) {
+  out_.open("if (lo + " + std::to_string(plan_.n) + " > cols_end)");
+  open_elements(false);
+  out_.line("if (!ok) " + plan_.value(name).id + "[i] = -infinity();");
+  out_.close();
   out_.close();
 }
 
@@ -404,10 +412,7 @@ void FragmentText::print_step(const tile::Pass& pass, const Step& step) {
   };
   masked_ = step.full ? std::vector<std::string>() : mask_at(pass);
   for (const std::string& name : masked_) {
-    if (!made(name)) continue;
-    open_elements(false);
-    out_.line("if (!ok) " + plan_.value(name).id + "[i] = -infinity();");
-    out_.close();
+    if (made(name)) mask_outside(name);
   }
   list(before);
   for (const tile::State& s : pass.states)

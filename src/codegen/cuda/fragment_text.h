@@ -49,7 +49,8 @@ class FragmentText {
   /// Bool text, true where a frozen pass may have gone wrong: it is done again, tracked.
   std::string print_overflow(const tile::Pass& pass);
   bool lazy(const tile::Pass& pass) const;
-  void print_finals(const tile::Pass& pass);
+  /// frozen: no output shows what the sums refer to, so that they stay where they are.
+  void print_finals(const tile::Pass& pass, bool frozen = false);
   /// Bool text: a row of this thread asks for the whole loop. Empty: never.
   std::string certificate(const tile::Pass& pass);
   void declare_fragments(const tile::Pass& pass);
@@ -90,6 +91,7 @@ class FragmentText {
   Expr fold_exponents(Expr body, Place* place);
   bool is_row_level(Expr e) const;
   void print_bound(const char* name, Expr e, const Place& place);
+  void mask_outside(const std::string& name);
   void open_elements(bool full, Expr body = Expr());
   void move_in_step(const tile::Pass& pass, const Step& step);
   void print_targets(const tile::Pass& pass, const Targets& targets, const Place& place);

@@ -88,7 +88,9 @@ void Hopper::print_softmax(size_t index) {
 /// Elements of the tiles in the ring, read where they are needed: registers are few.
 void Hopper::give_tiles() {
   if (!tiles_in_ring()) return;
-  out_.line("const u32 tile_row = shared + (16 * (warp - 4) + g) * 128 + 4 * t;");
+  // Rows of 128 bytes; the pieces of 16 of row r lie where TMA's swizzle puts them, at piece ^ r
+  // % 8.
+  out_.line("const u32 tile_row = (shared + (16 * (warp - 4) + g) * 128 + 4 * t) ^ g << 4;");
   out_.line("const u32 tile_line = shared + 4 * t;");
   out_.line("(void)tile_row, (void)tile_line;");
   for (const HopperPlan::Tile& tile : copies_.tiles) {
@@ -96,8 +98,8 @@ void Hopper::give_tiles() {
     const std::string buffer = str(c.offset) + " + k.stage * " + str(c.bytes);
     if (tile.by_row)
       text_.give_words(tile.load, *tile.tensor, 2,
-                       "tile_row + " + buffer + " + (i >> 5) * " + str(c.rows * 128) +
-                           " + 512 * (i & 2) + (((i >> 2 & 7) ^ g) << 4)");
+                       "((tile_row + " + buffer + ") ^ (i >> 2 & 7) << 4) + (i >> 5) * " +
+                           str(c.rows * 128) + " + 512 * (i & 2)");
     else
       text_.give_words(tile.load, *tile.tensor, 4, "tile_line + " + buffer + " + (i >> 2) * 16");
   }
@@ -304,7 +306,7 @@ void Hopper::print_drain(bool turns) {
     out_.line(last);
     out_.line("wgmma_wait<0>();");
     out_.line("release_v();");
-    text_.print_finals(pass_);
+    text_.print_finals(pass_, frozen_);
     const std::string failed = text_.certificate(pass_);
     out_.line("if (!work.tracked && __any_sync(~0u, " + failed + ") && " + tell);
   }
@@ -336,7 +338,7 @@ void Hopper::print_drain(bool turns) {
     out_.line("wgmma_wait<1>();");
     out_.line("release_v();");
     if (!early) text_.print_value_words();
-    text_.print_finals(pass_);
+    text_.print_finals(pass_, frozen_);
   } else if (!early) {
     text_.print_value_words();
   }
