@@ -14,7 +14,10 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch._inductor.pattern_matcher import stable_topological_sort
 
 from torch_flashlight import _core as core
-from torch_flashlight import kernel  # noqa: F401  defines the op
+from torch_flashlight import (
+    kernel,  # noqa: F401  defines the op
+    products,
+)
 from torch_flashlight.capture import Capture, Left, order_of
 from torch_flashlight.evaluate import loads
 
@@ -90,6 +93,7 @@ def fuse(graph, tune=False):
         else:
             left.append(Left(program.outputs[0].name, reason))
     if texts:
+        products.unroll(graph)
         stable_topological_sort(graph)
         graph.eliminate_dead_code()
         graph.lint()

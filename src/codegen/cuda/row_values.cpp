@@ -32,7 +32,7 @@ int64_t RowValuesText::words(const tile::Pass& pass) const {
   return words;
 }
 
-int64_t RowValuesText::place(int64_t shared, int64_t limit) {
+int64_t RowValuesText::place(int64_t first, int64_t shared, int64_t limit) {
   int64_t sums = 0;
   size_t most = 0;
   for (const RowValues& v : plan_.row_values) {
@@ -45,10 +45,12 @@ int64_t RowValuesText::place(int64_t shared, int64_t limit) {
     if (low_precision(v.tensor->dtype)) chunk_bytes_ = std::max(chunk_bytes_, chunk_bytes(v));
   }
   for (const tile::Pass& p : plan_.kernel.passes) most = std::max(most, list(p).size());
-  // Sums lie where the ring was.
-  for (auto& [state, m] : memory_) m.sums += shared;
+  // Sums lie where the loop's operands were, or, where a loop may follow, the ring.
+  const auto& passes = plan_.kernel.passes;
+  const int64_t base = passes.size() == 1 && !passes[0].certificate ? first : shared;
+  for (auto& [state, m] : memory_) m.sums += base;
   ring_ = shared;
-  if (most == 0) return shared + sums;
+  if (most == 0) return std::max(shared, base + sums);
   // Two tiles ahead are enough for all of the memory's speed.
   const auto bytes = [&] { return chunk_bytes_ * buffers_ * all_warps(); };
   buffers_ = 2 * static_cast<int>(most);
@@ -58,7 +60,7 @@ int64_t RowValuesText::place(int64_t shared, int64_t limit) {
     return shared + bytes() <= limit;
   };
   while (buffers_ > 1 && !suits()) --buffers_;
-  return shared + std::max(sums, bytes());
+  return std::max(base + sums, shared + bytes());
 }
 
 std::vector<const RowValues*> RowValuesText::in(const tile::Pass& pass) const {
@@ -252,10 +254,8 @@ void RowValuesText::print_products(const tile::Pass& pass) {
 void RowValuesText::print_exchange(const tile::Pass& pass) {
   const auto list = in(pass);
   if (list.empty()) return;
-  if (chunks(pass)) {  // sums lie where values may still be written
-    out_.line("cp_async_wait<0>();");
-    out_.line("__syncthreads();");
-  }
+  out_.line("cp_async_wait<0>();");  // sums lie where operands were
+  out_.line("__syncthreads();");
   for (const RowValues* v : list) {
     const std::string id = plan_.value(v->state).id;
     open_rows();

@@ -15,8 +15,9 @@ class RowValuesText {
   RowValuesText(const Plan& plan, const FragmentText& text, Writer& out)
       : plan_(plan), text_(text), out_(out) {}
 
-  /// Gives memory from `shared` on, at most up to `limit`; returns where it ends.
-  int64_t place(int64_t shared, int64_t limit);
+  /// Gives memory from `shared` on, at most up to `limit`; returns where it ends. `first`: where
+  /// operands of the loop begin.
+  int64_t place(int64_t first, int64_t shared, int64_t limit);
   void print_declare(const tile::Pass& pass);
   /// Before the first tile. `load`: makes the first tile's group; empty: it makes its own.
   void print_begin(const tile::Pass& pass, const std::string& load);

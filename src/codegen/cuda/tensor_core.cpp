@@ -56,11 +56,12 @@ class TensorCore {
 };
 
 void TensorCore::place_operands() {
+  const int64_t first = shared_;
   for (const Operand& o : plan_.operands) {
     offset_[&o] = shared_;
     shared_ += bytes_of(o) * (o.own ? plan_.slots : 1);
   }
-  shared_ = rows_.place(staged_.place(shared_), limit_);
+  shared_ = rows_.place(first, staged_.place(shared_), limit_);
   if (shared_ > limit_)
     refuse("its tiles need " + std::to_string(shared_) + " bytes of shared memory, there are " +
            std::to_string(limit_));
