@@ -83,7 +83,8 @@ def fuse(graph, tune=False):
             [("tangents", "a training graph: forward and backward stay as they are")],
         )
     else:
-        regions, stayed = core.discover(capture.program)
+        # A kernel on a GPU has no memory for operands that all of its CTAs share.
+        regions, stayed = core.discover(capture.program, packs=not on_gpu(nodes.values()))
     left += [Left(op_of(nodes, name), reason) for name, reason in stayed]
     for program in regions:
         program = at_nodes(program, nodes)
@@ -99,6 +100,11 @@ def fuse(graph, tune=False):
         graph.lint()
     if (told := record.get()) is not None:
         told.append((texts, left))
+
+
+def on_gpu(nodes) -> bool:
+    values = (node.meta.get("val") for node in nodes)
+    return any(isinstance(v, torch.Tensor) and v.device.type == "cuda" for v in values)
 
 
 def at_nodes(program, nodes):
