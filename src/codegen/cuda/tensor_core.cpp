@@ -262,7 +262,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
   for (const Operand* o : operands) {
     const int64_t words = fetch ? words_of_thread(*o, rows_of(*o), loaders(*o).second) : 0;
     if (words == 0) continue;
-    out_.line("float " + o->id + "_next[" + std::to_string(words) + "];");
+    out_.line(words_text(*o, words));
     print_elements_of(*o, Phase::Fetch);
   }
   const std::string n = std::to_string(plan_.n);

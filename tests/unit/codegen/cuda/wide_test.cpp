@@ -79,7 +79,9 @@ struct Outcome {
   std::string text;
 };
 
-Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages = 2) {
+/// Narrow: the last two dimensions, where they are constants, are known to be one.
+Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages = 2,
+            bool narrow = false) {
   const ir::Program p = ir::parse(text);
   const ir::Bindings sizes = ir::hints(p);
   std::map<std::string, ir::Array> memory;
@@ -96,9 +98,14 @@ Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages =
   Outcome out;
   for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
     tile::Specialization spec = specialization(s, sizes);
-    for (const ir::Input& i : s.inputs)
+    for (const ir::Input& i : s.inputs) {
+      const size_t rank = i.shape.size();
       if (ir::evaluate(i.shape.back(), sizes) * ir::dtype_size(i.dtype) % 16 == 0)
         spec.aligned.insert(i.name);
+      if (!narrow || rank < 3 || !ir::is_const(i.shape[rank - 2])) continue;
+      spec.strides[i.name][rank - 2] = tile::StrideClass::Joined;
+      spec.half_aligned.insert(i.name);
+    }
     const tile::Kernel kernel = tile::lower(s, schedule, spec, target);
     const codegen::cuda::Source source = codegen::cuda::emit(kernel, target);
     std::vector<ir::Array> args;
@@ -129,6 +136,24 @@ TEST(Wide, ScoresOfDistances) {
     EXPECT_EQ(out.kernels, 1u);
     EXPECT_TRUE(has(out.text, "Combined<"));
     EXPECT_TRUE(has(out.text, "Scores<"));
+  }
+}
+
+/// Points as values too: rows of 12 elements.
+TEST(Wide, NarrowRowsComeInPieces) {
+  for (const auto& [type, tolerance] : {std::pair("bf16", 8e-3), {"f16", 2e-3}, {"f32", 2e-5}}) {
+    std::string text = points(type, 2, 0);
+    text = with(text, "v : " + std::string(type) + "[2, S, 16]",
+                "v : " + std::string(type) + "[2, S, 4, 3]");
+    text = with(text, "o[h:2, i:S, c:16]", "o[h:2, i:S, c:4, x:3]");
+    text = with(text, "v[h, r0, c]", "v[h, r0, c, x]");
+    const Outcome pieces = run(text, 2, 32, 2, true), single = run(text, 2, 32, 2);
+    EXPECT_LT(pieces.error, tolerance) << type;
+    EXPECT_LT(single.error, tolerance) << type;
+    EXPECT_TRUE(has(pieces.text, "cp_async8(")) << type;
+    EXPECT_EQ(has(pieces.text, "load8("), std::string(type) != "f32");  // become float32
+    EXPECT_FALSE(has(single.text, "cp_async8("));
+    EXPECT_LT(run(text, 1, 16, 1, true).error, tolerance) << type;
   }
 }
 
