@@ -81,7 +81,7 @@ struct Outcome {
 
 /// Narrow: the last two dimensions, where they are constants, are known to be one.
 Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages = 2,
-            bool narrow = false) {
+            bool narrow = false, int64_t shared_bytes = 227 << 10) {
   const ir::Program p = ir::parse(text);
   const ir::Bindings sizes = ir::hints(p);
   std::map<std::string, ir::Array> memory;
@@ -94,7 +94,7 @@ Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages =
   schedule.path = "tensor_core", schedule.warps = warps, schedule.row_tile = 16 * warps;
   schedule.loop_tile = schedule.panel = n, schedule.stages = stages;
   tile::Target target;
-  target.name = "sm_80", target.shared_bytes = 227 << 10;
+  target.name = "sm_80", target.shared_bytes = shared_bytes;
   Outcome out;
   for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
     tile::Specialization spec = specialization(s, sizes);
@@ -181,6 +181,18 @@ TEST(Wide, RowValuesOfManyShapes) {
   EXPECT_LT(run(points("bf16", 6, 32), 2, 16, 1).error, 8e-3);  // rows that the warps do not divide
   EXPECT_LT(run(points("bf16", 12, 32), 2, 16, 1).error, 8e-3);  // more than one half of the rows
   EXPECT_LT(run(points("f32", 3, 48), 2, 16, 1).error, 2e-5);  // channels that lanes do not divide
+}
+
+/// The ring has two tiles' chunks, one's, or less, as memory allows.
+TEST(Wide, RowValuesComeToRingsOfAnyLength) {
+  const std::string text = points("bf16", 8, 64);
+  const auto check = [&](int chunks, int64_t n, int kilobytes) {
+    const Outcome out = run(text, 2, n, 2, true, kilobytes << 10);
+    EXPECT_LT(out.error, 8e-3) << chunks;
+    EXPECT_TRUE(has(out.text, "own_row * " + std::to_string(chunks * 16 * 144) + ";")) << chunks;
+  };
+  check(4, 16, 227);  // a warp has two rows: two tiles of columns
+  check(4, 32, 200), check(2, 32, 160), check(1, 32, 140);
 }
 
 /// Attention with a bias, whose layout is BIAS and whose element is AT.
