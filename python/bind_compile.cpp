@@ -12,8 +12,8 @@ using Left = std::vector<std::pair<std::string, std::string>>;  // computation, 
 using Addresses = std::vector<uintptr_t>;
 using Strides = std::vector<std::vector<int64_t>>;
 
-std::pair<Regions, Left> discover(const ir::Program& program) {
-  transform::Discovery found = transform::discover(program);
+std::pair<Regions, Left> discover(const ir::Program& program, bool packs) {
+  transform::Discovery found = transform::discover(program, packs);
   std::pair<Regions, Left> out;
   for (transform::Region& r : found.regions) out.first.push_back(std::move(r.program));
   for (const transform::Left& l : found.left) out.second.emplace_back(l.computation, l.reason);
@@ -39,7 +39,7 @@ void call(const api::Compiled& compiled, const Addresses& inputs, const Strides&
 }  // namespace
 
 void bind_compile(nb::module_& m) {
-  m.def("discover", &discover, nb::arg("program"));
+  m.def("discover", &discover, nb::arg("program"), nb::arg("packs") = true);
   m.def("kernels_made", &api::variants_made);
   m.def("cache_hits", &api::variants_from_disk);
   m.def("gpu_problem", &api::gpu_problem, nb::arg("gpu"));

@@ -14,7 +14,10 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch._inductor.pattern_matcher import stable_topological_sort
 
 from torch_flashlight import _core as core
-from torch_flashlight import kernel  # noqa: F401  defines the op
+from torch_flashlight import (
+    kernel,  # noqa: F401  defines the op
+    products,
+)
 from torch_flashlight.capture import Capture, Left, order_of
 from torch_flashlight.evaluate import loads
 
@@ -80,7 +83,8 @@ def fuse(graph, tune=False):
             [("tangents", "a training graph: forward and backward stay as they are")],
         )
     else:
-        regions, stayed = core.discover(capture.program)
+        # A kernel on a GPU has no memory for operands that all of its CTAs share.
+        regions, stayed = core.discover(capture.program, packs=not on_gpu(nodes.values()))
     left += [Left(op_of(nodes, name), reason) for name, reason in stayed]
     for program in regions:
         program = at_nodes(program, nodes)
@@ -90,11 +94,17 @@ def fuse(graph, tune=False):
         else:
             left.append(Left(program.outputs[0].name, reason))
     if texts:
+        products.unroll(graph)
         stable_topological_sort(graph)
         graph.eliminate_dead_code()
         graph.lint()
     if (told := record.get()) is not None:
         told.append((texts, left))
+
+
+def on_gpu(nodes) -> bool:
+    values = (node.meta.get("val") for node in nodes)
+    return any(isinstance(v, torch.Tensor) and v.device.type == "cuda" for v in values)
 
 
 def at_nodes(program, nodes):

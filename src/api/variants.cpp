@@ -11,9 +11,36 @@ std::atomic<int64_t> made_count = 0;
 std::atomic<int64_t> disk_count = 0;
 constexpr int64_t kGranule = 16;  // bytes that a GPU moves at once
 
-tile::StrideClass class_of(int64_t stride, bool single) {
-  if (single || stride == 0) return tile::StrideClass::Zero;
-  return stride == 1 ? tile::StrideClass::One : tile::StrideClass::Any;
+/// Dimension d and the next one are narrow, and one in memory.
+bool joined(const std::vector<int64_t>& extents, const int64_t* strides, size_t d) {
+  return d + 1 < extents.size() && extents[d] > 1 && extents[d + 1] > 1 &&
+         strides[d] == extents[d + 1] * strides[d + 1];
+}
+
+tile::StrideClass class_of(const std::vector<int64_t>& extents, const int64_t* strides, size_t d,
+                           bool gpu) {
+  if (extents[d] == 1 || strides[d] == 0) return tile::StrideClass::Zero;
+  if (strides[d] == 1) return tile::StrideClass::One;
+  return gpu && joined(extents, strides, d) ? tile::StrideClass::Joined : tile::StrideClass::Any;
+}
+
+/// Bytes that base and strides are multiples of: a granule, or, but for joined dimensions where
+/// there are any, half of one; else 0.
+int64_t alignment(const std::vector<int64_t>& extents, const int64_t* strides, const void* data,
+                  int64_t bytes) {
+  bool whole = true, half = true, narrow = false;
+  const auto meet = [&](uint64_t x, bool in_row) {
+    whole = whole && x % kGranule == 0;
+    half = half && (in_row || x % (kGranule / 2) == 0);
+  };
+  meet(reinterpret_cast<uintptr_t>(data), false);
+  for (size_t d = 0; d < extents.size(); ++d) {
+    if (extents[d] == 1 || strides[d] == 1) continue;
+    const bool in_row = joined(extents, strides, d);
+    narrow = narrow || in_row;
+    meet(uint64_t(strides[d] * bytes), in_row);
+  }
+  return whole ? kGranule : half && narrow ? kGranule / 2 : 0;
 }
 
 }  // namespace
@@ -34,30 +61,24 @@ Variants::Variants(ir::Stream stream) : stream_(std::move(stream)) {
 
 void Variants::add(const std::string& name, ir::DType dtype, const std::vector<ir::Expr>& shape) {
   Tensor t{name, {}, ir::dtype_size(dtype)};
-  for (ir::Expr e : shape) t.single.push_back(ir::is_const(e, 1));
+  for (ir::Expr e : shape) t.extents.push_back(ir::is_const(e) ? ir::int_const(e) : 0);
   has_f32_ = has_f32_ || dtype == ir::DType::F32;
   tensors_.push_back(std::move(t));
 }
 
-bool Variants::aligned(const Tensor& t, const void* data, const int64_t* strides) const {
-  bool out = reinterpret_cast<uintptr_t>(data) % kGranule == 0;
-  for (size_t d = 0; d < t.single.size(); ++d)
-    out = out && (t.single[d] || strides[d] == 1 || strides[d] * t.element_bytes % kGranule == 0);
-  return out;
-}
-
-/// On a CPU: fixed symbols, classes of strides. On a GPU also, per tensor, whether it is aligned;
+/// On a CPU: fixed symbols, classes of strides. On a GPU also, per tensor, how it is aligned;
 /// then tf32, whether the loop is long, the device, and whether it is tuned.
 std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) const {
   std::vector<int64_t> key;
   key.reserve(fixed_.size() + 6 * tensors_.size() + 4);
   for (int i : fixed_) key.push_back(a.symbols[i]);
   for (size_t t = 0; t < tensors_.size(); ++t)
-    for (size_t d = 0; d < tensors_[t].single.size(); ++d)
-      key.push_back(int64_t(class_of(a.strides[t][d], tensors_[t].single[d])));
+    for (size_t d = 0; d < tensors_[t].extents.size(); ++d)
+      key.push_back(int64_t(class_of(tensors_[t].extents, a.strides[t], d, where.gpu != kCpu)));
   if (where.gpu == kCpu) return key;
   for (size_t t = 0; t < tensors_.size(); ++t)
-    key.push_back(aligned(tensors_[t], a.data[t], a.strides[t]));
+    key.push_back(
+        alignment(tensors_[t].extents, a.strides[t], a.data[t], tensors_[t].element_bytes));
   key.push_back(where.tf32 && has_f32_);
   key.push_back(length_ >= 0 && a.symbols[length_] > tile::kLongLoop);
   key.push_back(where.gpu);
@@ -72,11 +93,13 @@ tile::Specialization Variants::specialization(const std::vector<int64_t>& key,
   for (int i : fixed_) spec.fixed[stream_.symbols[size_t(i)].name] = *next++;
   for (const Tensor& t : tensors_) {
     std::vector<tile::StrideClass>& classes = spec.strides[t.name];
-    for (size_t d = 0; d < t.single.size(); ++d) classes.push_back(tile::StrideClass(*next++));
+    for (size_t d = 0; d < t.extents.size(); ++d) classes.push_back(tile::StrideClass(*next++));
   }
   if (where.gpu == kCpu) return spec;
-  for (const Tensor& t : tensors_)
-    if (*next++) spec.aligned.insert(t.name);
+  for (const Tensor& t : tensors_) {
+    if (*next == kGranule) spec.aligned.insert(t.name);
+    if (*next++ == kGranule / 2) spec.half_aligned.insert(t.name);
+  }
   spec.tf32 = *next++;
   if (length_ >= 0) spec.loop_length = *next ? 2 * tile::kLongLoop : tile::kLongLoop;
   return spec;

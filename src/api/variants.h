@@ -38,12 +38,11 @@ class Variants {
   };
   struct Tensor {
     std::string name;
-    std::vector<bool> single;  // per dimension: the extent is 1
+    std::vector<int64_t> extents;  // per dimension; 0: it is no constant
     int64_t element_bytes;
   };
 
   void add(const std::string& name, ir::DType dtype, const std::vector<ir::Expr>& shape);
-  bool aligned(const Tensor& tensor, const void* data, const int64_t* strides) const;
   std::vector<int64_t> key_of(const Arguments& arguments, const Where& where) const;
   tile::Specialization specialization(const std::vector<int64_t>& key, const Where& where) const;
   Variant make(const std::vector<int64_t>& key, const Arguments& arguments,

@@ -26,6 +26,7 @@ struct Shape {
   int64_t lines = 0;         // also those without rows
   bool masked = false;       // the end of the loop grows with the row
   bool band = false;         // its start too
+  bool own_values = false;   // values change with the row: weights of a tile cross the CTA
   int64_t rows = 0;          // of the tiled axis, as far as they are known
   int64_t length = 0;        // of the loop
 };
@@ -66,7 +67,11 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
       if (first(seen, c.b)) s.loop_columns += columns(c.k);
     }
     for (const State& t : p.states) {
-      if (!t.contraction) continue;
+      const bool by_row = !k.tiled.empty() && std::count(t.axes.begin(), t.axes.end(), k.tiled[0]);
+      if (!t.contraction) {
+        s.own_values |= by_row && t.axes.size() > 1;
+        continue;
+      }
       if (first(weights, t.contraction->a)) s.weights++;
       if (first(seen, t.contraction->b)) s.loop_columns += columns(t.contraction->n);
       s.values += columns(t.contraction->n);
@@ -187,7 +192,7 @@ std::vector<Schedule> candidates(const Stream& stream, const Specialization& spe
   std::vector<Schedule> out;
   const Shape s = shape_of(lower(stream, {}, spec, target), stream);
   if (target.name == "sm_90a") add_hopper(s, target, &out);
-  const bool wide = s.bytes == 4 || s.values + s.scores * 64 > 256;
+  const bool wide = s.bytes == 4 || s.own_values || s.values + s.scores * 64 > 256;
   for (int64_t n : {int64_t{64}, int64_t{32}, int64_t{16}}) {
     if (n == 64 && wide) continue;
     for (int stages : {2, 1}) {

@@ -11,8 +11,9 @@
 
 namespace flashlight::tile {
 
-/// What is known of a tensor's strides when a kernel is made. Elements, per dimension.
-enum class StrideClass : uint8_t { Any, Zero, One };
+/// What is known of a tensor's strides when a kernel is made. Elements, per dimension. Joined: of
+/// constant extents, the next one's times its stride.
+enum class StrideClass : uint8_t { Any, Zero, One, Joined };
 
 /// What a kernel is made for: extents that are fixed (inner axes), layouts. Part of the key under
 /// which a compiled kernel is kept.
@@ -20,8 +21,9 @@ struct Specialization {
   ir::Bindings fixed;                                       // symbol -> value
   std::map<std::string, std::vector<StrideClass>> strides;  // tensor -> class per dimension
   std::set<std::string>
-      aligned;        // tensors whose base and strides (but 1) are multiples of 16 bytes
-  bool tf32 = false;  // products of F32 may round their operands to tf32
+      aligned;  // tensors whose base and strides (but 1) are multiples of 16 bytes
+  std::set<std::string> half_aligned;  // tensors of narrow rows (joined dimensions): of 8 bytes
+  bool tf32 = false;                   // products of F32 may round their operands to tf32
   /// About how long the loop is, for the choice of a schedule alone: any length is right. 0: as
   /// the hints say.
   int64_t loop_length = 0;

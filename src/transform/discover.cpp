@@ -1,7 +1,6 @@
 #include "transform/discover.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "ir/rewrite.h"
 #include "support/error.h"
@@ -74,16 +73,14 @@ void check_inner_axes(const Program& p, const std::vector<Stream>& streams) {
 /// The largest of these that the transforms accept. `finished`: what regions before make of their
 /// results; a second region that made it too would be the first one's input and its output.
 Region legalise(const Program& whole, const Graph& graph, const std::set<std::string>& core,
-                std::set<std::string>* finished) {
-  const std::set<std::string> fed = with_producers(graph, core), ended = with_consumers(graph, fed);
-  std::set<std::string> late;
-  std::ranges::set_difference(ended, fed, std::inserter(late, late.end()));
-  const std::set<std::string> tries[] = {with_producers(graph, ended, late),
-                                         with_producers(graph, ended), fed, core};
+                const std::set<std::string>& outside, std::set<std::string>* finished) {
+  const std::set<std::string> fed = with_producers(graph, core, outside);
+  const std::set<std::string> tries[] = {with_producers(graph, with_consumers(graph, fed), outside),
+                                         fed, core};
   const bool meets = std::any_of(tries[0].begin(), tries[0].end(), [&](const std::string& n) {
     return !fed.count(n) && finished->count(n) > 0;
   });
-  for (size_t k = meets ? 2 : 0;; ++k) {
+  for (size_t k = meets ? 1 : 0;; ++k) {
     try {
       Program p = extract(whole, graph, tries[k]);
       check_inner_axes(p, stream(canonicalize(p)));
@@ -98,7 +95,7 @@ Region legalise(const Program& whole, const Graph& graph, const std::set<std::st
 
 }  // namespace
 
-Discovery discover(const Program& program) {
+Discovery discover(const Program& program, bool packs) {
   Graph graph(program);
   std::vector<Candidate> candidates;
   for (const Computation& c : program.computations)
@@ -118,7 +115,8 @@ Discovery discover(const Program& program) {
       continue;
     }
     try {
-      out.regions.push_back(legalise(program, graph, c.grown.core, &finished));
+      out.regions.push_back(legalise(program, graph, c.grown.core,
+                                     packs ? std::set<std::string>() : c.grown.once, &finished));
       for (const std::string& n : c.grown.core)  // pointwise values (masks) may be made twice
         if (program.computation(n)->op != Reduce::None) taken.insert(n);
     } catch (const Refused& r) {

@@ -30,6 +30,8 @@ struct Discovery {
   std::vector<Left> left;  // paired values that stay with the host compiler
 };
 
-Discovery discover(const ir::Program& program);
+/// `packs`: kernels make an operand of their loop once for all rows, as they do on a CPU. Else one
+/// that is computed, for many rows, is left to whoever makes the region's inputs.
+Discovery discover(const ir::Program& program, bool packs = true);
 
 }  // namespace flashlight::transform

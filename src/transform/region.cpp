@@ -9,6 +9,11 @@ namespace {
 
 using namespace ir;
 
+/// Rows of at least four tiles: so many times a kernel without packs makes an operand of its loop.
+constexpr double kManyRows = 256;
+/// A matrix has at least so many numbers for each element of the loop.
+constexpr double kMatrix = 4;
+
 enum Tag : int { kM = 1, kN = 2, kBoth = 3 };
 using Tags = std::map<std::string, std::vector<int>>;  // per dimension of a value
 
@@ -63,7 +68,10 @@ bool cheap_to_remake(const Graph& graph, const Computation& c) {
 class Growth {
  public:
   Growth(const Graph& graph, const Seed& seed)
-      : graph_(graph), program_(graph.program()), needed_(seed.m.empty() ? kN : kBoth) {
+      : graph_(graph),
+        program_(graph.program()),
+        seed_(seed),
+        needed_(seed.m.empty() ? kN : kBoth) {
     const Computation& x = *program_.computation(seed.name);
     std::vector<int>& t = tags_[x.name];
     for (Expr a : x.axes) {
@@ -81,6 +89,7 @@ class Growth {
     ends();
     close();
     judge();
+    make_once();
     return out_;
   }
 
@@ -181,12 +190,77 @@ class Growth {
       out_.normalised = out_.normalised || wide_.count(n);
   }
 
+  /// Tags of the axes of a value of the region, those that it reduces included.
+  std::map<Expr, int> tags_in(const Computation& c) const {
+    std::map<Expr, int> out = axis_tags(graph_, c, tags_);
+    if (const auto t = tags_.find(c.name); t != tags_.end())
+      for (size_t d = 0; d < c.axes.size(); ++d) out[c.axes[d]] |= t->second[d];
+    return out;
+  }
+
+  /// The side over which the region reduces; kBoth or 0: there is no such side.
+  int loop_side() const {
+    int side = 0;
+    for (const std::string& n : out_.core) {
+      const Computation& c = *program_.computation(n);
+      const std::map<Expr, int> tags = tags_in(c);
+      for (Expr r : c.reduce_axes)
+        if (const auto t = tags.find(r); t != tags.end()) side |= t->second;
+    }
+    return side;
+  }
+
+  /// Elements of the smallest result for each row, its heads and batches.
+  double statistics() const {
+    double least = 0;
+    for (const std::string& n : out_.core)
+      if (!wide_.count(n) && program_.computation(n)->op != Reduce::None)
+        least = least == 0 ? graph_.elements(n) : std::min(least, graph_.elements(n));
+    return least;
+  }
+
+  /// Operands along the loop that are computed, not copied: matrices, not one number per element.
+  void make_once() {
+    const int loop = loop_side();
+    if (needed_ != kBoth || (loop != kM && loop != kN)) return;
+    double rows = 1, columns = 1;
+    for (Expr a : loop == kN ? seed_.m : seed_.n) rows *= graph_.extent(a);
+    for (Expr a : loop == kN ? seed_.n : seed_.m) columns *= graph_.extent(a);
+    if (rows < kManyRows) return;
+    const double least = kMatrix * statistics() / rows * columns;
+    std::map<std::string, std::map<Expr, int>> inside;  // users that are made in the kernel
+    for (const std::string& n : out_.core) inside[n] = tags_in(*program_.computation(n));
+    for (size_t k = program_.computations.size(); k-- > 0;) {
+      const Computation& c = program_.computations[k];
+      if (out_.core.count(c.name) || !cheap_to_remake(graph_, c)) continue;
+      std::map<Expr, int> tags;
+      bool used = false, along = false;
+      for (const std::string& u : graph_.users(c.name)) {
+        if (!inside.count(u)) continue;
+        used = true;
+        for (Expr l : graph_.loads(u)) {
+          if (l->name() != c.name) continue;
+          int all = 0;
+          for (size_t d = 0; d < l->args.size(); ++d)
+            for (Expr a : axes_of(l->args[d])) all |= inside[u][a], tags[c.axes[d]] |= inside[u][a];
+          along = along || all == loop;
+        }
+      }
+      if (!used) continue;
+      if (along && float_work(c) > 0 && graph_.elements(c.name) >= least)
+        out_.once.insert(c.name);
+      else
+        inside[c.name] = tags;
+    }
+  }
+
   void refuse(const std::string& culprit, const std::string& why) {
     if (out_.refusal.empty()) out_.culprit = culprit, out_.refusal = why;
   }
 
   const Graph& graph_;
   const Program& program_;
+  const Seed& seed_;
   int needed_;
   Tags tags_;
   std::set<std::string> wide_;   // have both axes
@@ -232,24 +306,16 @@ std::optional<Seed> find_seed(const Graph& graph, const Computation& c) {
 Grown grow(const Graph& graph, const Seed& seed) { return Growth(graph, seed).run(); }
 
 std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core,
-                                     std::set<std::string> late) {
+                                     const std::set<std::string>& outside) {
   const Program& p = graph.program();
-  const auto made_once = [&](const Computation& c) {
-    return c.op == Reduce::None && !graph.is_output(c.name) &&
-           std::ranges::all_of(graph.users(c.name), [&](const std::string& u) {
-             return late.count(u) && graph.elements(u) <= graph.elements(c.name);
-           });
-  };
   for (size_t k = p.computations.size(); k-- > 0;) {
     const Computation& c = p.computations[k];
-    const std::set<std::string>& users = graph.users(c.name);
-    if (core.count(c.name)) continue;
-    if (std::ranges::none_of(users, [&](const std::string& u) { return core.count(u) > 0; }))
-      continue;
-    const bool once = made_once(c);
-    if (!once && !cheap_to_remake(graph, c)) continue;
-    core.insert(c.name);
-    if (once) late.insert(c.name);
+    if (core.count(c.name) || outside.count(c.name) || !cheap_to_remake(graph, c)) continue;
+    for (const std::string& u : graph.users(c.name))
+      if (core.count(u)) {
+        core.insert(c.name);
+        break;
+      }
   }
   return core;
 }

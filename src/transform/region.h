@@ -26,14 +26,14 @@ struct Grown {
   bool ordered = false;        // a maximum or minimum of paired values is among the reductions
   std::string refusal;         // not empty: why this is no region
   std::string culprit;         // the computation that the refusal is about
+  std::set<std::string> once;  // operands along the loop that are computed, for many rows
 };
 
 Grown grow(const Graph& graph, const Seed& seed);
 
-/// The core with producers that cost less than reading their result; and any pointwise producer of
-/// what is `late`, after the reductions, where each of its elements is asked for once: a gate.
+/// The core with producers that cost less than reading their result, but for those `outside`.
 std::set<std::string> with_producers(const Graph& graph, std::set<std::string> core,
-                                     std::set<std::string> late = {});
+                                     const std::set<std::string>& outside);
 /// The core with pointwise consumers of its results.
 std::set<std::string> with_consumers(const Graph& graph, std::set<std::string> core);
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torch_flashlight
-from torch_flashlight import kernel
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch_flashlight import kernel, products
 
 from examples.cases import CASES
 from tests.support import backend, oracle
@@ -99,3 +100,21 @@ def test_a_new_trace_finds_the_kernel():
     torch._dynamo.reset()
     compiled(CAUSAL.fn)(*args)
     assert backend.kernels_compiled() == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_products_over_few_elements_become_sums(dtype):
+    def placed_and_squared(x, frame, w, v):
+        placed = torch.einsum("nxy,nhy->nhx", frame, x)  # over 3
+        return placed.flatten(0, 1) @ w, v @ v.mT  # over 3, over 16
+
+    shapes = (5, 4, 3), (5, 3, 3), (3, 8), (4, 16)
+    args = [torch.randn(*shape, dtype=dtype) for shape in shapes]
+    traced = make_fx(placed_and_squared, tracing_mode="fake")(*args)
+    want = placed_and_squared(*(x.double() for x in args))
+    counts = products.unroll(traced.graph, "cuda"), products.unroll(traced.graph, "cpu")
+    assert counts == (0, 2)  # the one over 16 is left
+    traced.recompile()
+    limit = 1e-5 if dtype == torch.float32 else 3e-2
+    for got, w in zip(traced(*args), want, strict=True):
+        torch.testing.assert_close(got.double(), w, atol=limit, rtol=limit)

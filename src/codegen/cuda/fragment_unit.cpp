@@ -22,7 +22,7 @@ void FragmentText::print_arguments() {
   }
   for (const Tensor* t : tensors)
     for (size_t d = 0; d < t->shape.size(); ++d, ++word)
-      if (t->strides[d].size() > 1)
+      if (!std::isdigit(static_cast<unsigned char>(t->strides[d][0])))
         out_.line("const i64 " + t->strides[d] + " = (i64)p.words[" + std::to_string(word) + "];");
   for (const SymbolInfo& s : plan_.kernel.symbols)
     out_.line("const int " + plan_.sizes.at(s.name) + " = (int)p.words[" + std::to_string(word++) +

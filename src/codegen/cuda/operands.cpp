@@ -21,6 +21,11 @@ bool rows_are_contiguous(const Plan& plan, const Operand& o) {
   return false;
 }
 
+/// The first column of a piece: columns are neighbours in memory.
+void bind_piece(Place* place, const Operand& o, const std::string& x) {
+  for (Expr a : o.columns) place->axes[a] = a == o.columns.back() ? x : "0";
+}
+
 void bind_columns(Place* place, const Operand& o, const std::string& x) {
   int64_t step = 1;
   for (size_t k = o.columns.size(); k-- > 0;) {
@@ -35,12 +40,70 @@ void bind_columns(Place* place, const Operand& o, const std::string& x) {
 }  // namespace
 
 int64_t words_of_thread(const Operand& o, int64_t count, int threads) {
-  return o.copied ? 0 : (count * o.padded + threads - 1) / threads;
+  if (o.copied) return 0;
+  if (o.widened) return 2 * ((count * o.padded / 4 + threads - 1) / threads);
+  return (count * o.padded + threads - 1) / threads;
 }
+
+std::string words_text(const Operand& o, int64_t words) {
+  return std::string(o.widened ? "u32 " : "float ") + o.id + "_next[" + std::to_string(words) +
+         "];";
+}
+
+namespace {
+
+/// Four neighbours of 16 bits at a time, which become float32.
+void print_widened(Writer& out, const Plan& plan, const Operand& o, const Place& given,
+                   const std::string& first, const std::string& end, int64_t count,
+                   const Location& to, const std::string& thread, int threads, Phase phase) {
+  const int64_t total = count * o.padded / 4, pieces = words_of_thread(o, count, threads) / 2;
+  const std::string id = o.id + "_next", type = memory_text(o.widened->dtype);
+  auto open = [&] {
+    out.line("#pragma unroll");
+    out.open("for (int k = 0; k < " + std::to_string(pieces) + "; ++k)");
+    out.line("const int c = " + thread + " + k * " + std::to_string(threads) + ";");
+    if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
+    out.line("const int y = c / " + std::to_string(o.padded / 4) + ", x = c % " +
+             std::to_string(o.padded / 4) + " * 4;");
+  };
+  if (phase == Phase::Both) out.open(""), out.line(words_text(o, 2 * pieces));
+  if (phase != Phase::Put) {
+    Place place = given;
+    place.axes[o.row] = "at";
+    bind_piece(&place, o, "x");
+    open();
+    out.line("const int at = " + first + " + y;");  // nothing is read where it is out of range
+    out.line(id + "[2 * k] = " + id + "[2 * k + 1] = 0;");
+    out.open("if (at < " + end + " && x < " + std::to_string(o.extent) + ")");
+    Block block(plan, place);
+    const std::string from = block.address(*o.widened, o.body->args);
+    block.print(out);
+    out.line("const Pair v = load8(" + from + ");");
+    out.line(id + "[2 * k] = v.x, " + id + "[2 * k + 1] = v.y;");
+    out.close();
+    out.close();
+  }
+  if (phase != Phase::Fetch) {
+    open();
+    const auto half = [&](const char* which, const char* word) {
+      return "__float_as_uint(" + std::string(which) + "<" + type + ">(" + id + "[2 * k" + word +
+             "]))";
+    };
+    out.line("sts128(" + to.base + " + y * " + std::to_string(to.pitch) + " + x * 4, Quad{" +
+             half("low", "") + ", " + half("high", "") + ", " + half("low", " + 1") + ", " +
+             half("high", " + 1") + "});");
+    out.close();
+  }
+  if (phase == Phase::Both) out.close();
+}
+
+}  // namespace
 
 void print_elements(Writer& out, const Plan& plan, const Operand& o, const Place& given,
                     const std::string& first, const std::string& end, int64_t count,
                     const Location& to, const std::string& thread, int threads, Phase phase) {
+  if (o.widened)
+    return print_widened(out, plan, o, given, first, end, count, to, thread, threads, phase);
   const std::string n = std::to_string(o.padded), rows = std::to_string(count), id = o.id + "_next";
   const int64_t total = count * o.padded, words = words_of_thread(o, count, threads);
   auto open = [&](int64_t from, int64_t most) {
@@ -109,22 +172,23 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& gi
     out.line("const int at = there ? " + first + " + y : 0;");
   };
   if (o.copied) {
-    const int64_t piece = 16 / bytes, pieces = o.padded / piece;
+    const int64_t piece = o.piece / bytes, pieces = o.padded / piece;
+    const std::string size_text = std::to_string(o.piece);
     loop(pieces);
     out.line("const int y = c / " + std::to_string(pieces) + ", x = c % " + std::to_string(pieces) +
              " * " + std::to_string(piece) + ";");
     row();
-    place.axes[o.columns[0]] =
-        o.extent == o.padded ? "x" : "min_(x, " + std::to_string(o.extent - 1) + ")";
+    bind_piece(&place, o,
+               o.extent == o.padded ? "x" : "(x < " + std::to_string(o.extent) + " ? x : 0)");
     Block block(plan, place);
     const std::string from = block.address(*o.copied, o.body->args);
     block.print(out);
-    std::string size = "there ? 16 : 0";
+    std::string size = "there ? " + size_text + " : 0";
     if (o.extent != o.padded)
-      size = "there ? max_(0, min_(16, (" + std::to_string(o.extent) + " - x) * " +
+      size = "there ? max_(0, min_(" + size_text + ", (" + std::to_string(o.extent) + " - x) * " +
              std::to_string(bytes) + ")) : 0";
-    out.line("cp_async16(" + to.base + " + y * " + std::to_string(to.pitch) + " + x * " +
-             std::to_string(bytes) + ", " + from + ", " + size + ");");
+    out.line("cp_async" + size_text + "(" + to.base + " + y * " + std::to_string(to.pitch) +
+             " + x * " + std::to_string(bytes) + ", " + from + ", " + size + ");");
     out.close();
     return;
   }

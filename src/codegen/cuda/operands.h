@@ -20,6 +20,9 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& pl
 /// Registers that a thread needs to have `count` rows under way; 0: they are copied.
 int64_t words_of_thread(const Operand& o, int64_t count, int threads);
 
+/// Declares them.
+std::string words_text(const Operand& o, int64_t words);
+
 /// Rows that are not copied, element by element: to registers <id>_next, from there to `to`, or
 /// both.
 enum class Phase : uint8_t { Fetch, Put, Both };

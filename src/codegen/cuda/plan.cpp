@@ -1,7 +1,9 @@
 #include "codegen/cuda/plan.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <optional>
 
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -22,6 +24,12 @@ Expr cheaper(Expr e) {
     if (!(std::fabs(d) > 1e-30 && std::fabs(d) < 1e30)) return x;
     return x->args[0] * constant(static_cast<double>(static_cast<float>(1 / d)), x->type);
   });
+}
+
+/// A stride that is known.
+std::optional<int64_t> number(const std::string& stride) {
+  if (!std::isdigit(static_cast<unsigned char>(stride[0]))) return {};
+  return std::stoll(stride);
 }
 
 /// Instructions per element, roughly.
@@ -132,6 +140,7 @@ void Plan::plan_memory() {
     t.id = names.fresh(name), t.dtype = dtype, t.shape = shape;
     t.index = static_cast<int>(tensors.size());
     t.aligned = kernel.specialization.aligned.count(name) > 0;
+    t.half_aligned = t.aligned || kernel.specialization.half_aligned.count(name) > 0;
     const auto classes = kernel.specialization.strides.find(name);
     for (size_t d = 0; d < shape.size(); ++d) {
       const auto c = classes == kernel.specialization.strides.end() ? tile::StrideClass::Any
@@ -139,6 +148,10 @@ void Plan::plan_memory() {
       t.strides.push_back(c == tile::StrideClass::One    ? "1"
                           : c == tile::StrideClass::Zero ? "0"
                                                          : t.id + "_s" + std::to_string(d));
+    }
+    for (size_t d = shape.size(); d-- > 1;) {
+      if (!number(t.strides[d]) || classes->second.at(d - 1) != tile::StrideClass::Joined) continue;
+      t.strides[d - 1] = std::to_string(int_const(shape[d]) * *number(t.strides[d]));
     }
     tensors[name] = t;
   };
@@ -194,32 +207,59 @@ void Plan::add_operand(const tile::Statement& s, Expr row, Math math) {
     if (a != row) o.columns.push_back(a);
   for (Expr a : o.columns) o.extent *= extent_of(a);
   o.padded = round_up(o.extent, 16);
-  if (copies(o, &o.copied) == false) o.copied = nullptr;
+  if (const int bytes = piece(o)) {
+    const Tensor& t = tensors.at(o.body->name());
+    const int64_t size = dtype_size(t.dtype);
+    if (size == math_bytes(o.math))
+      o.copied = &t, o.piece = bytes;
+    else if (bytes == 4 * size && o.extent % 4 == 0)
+      o.widened = &t;
+  }
   operand_of[s.name] = static_cast<int>(operands.size());
   operands.push_back(o);
 }
 
-/// One load of memory whose last index is the column: pieces of 16 bytes are aligned.
-bool Plan::copies(const Operand& o, const Tensor** tensor) const {
+/// One load of memory in which columns are neighbours: how many bytes of them may come at once, 16
+/// or
+/// 8. 0: elements come one by one.
+int Plan::piece(const Operand& o) const {
   const Expr b = o.body;
-  if (b->op != Op::Load || o.columns.size() != 1 || o.math == Math::Tf32) return false;
-  const auto t = tensors.find(b->name());
-  if (t == tensors.end() || !t->second.aligned || t->second.strides.back() != "1") return false;
+  if (b->op != Op::Load || o.math == Math::Tf32) return 0;
+  const auto found = tensors.find(b->name());
+  if (found == tensors.end() || !found->second.half_aligned) return 0;
+  const Tensor& t = found->second;
+  const bool low = t.dtype == DType::BF16 || t.dtype == DType::F16;
   const DType want = o.math == Math::Bf16  ? DType::BF16
                      : o.math == Math::F16 ? DType::F16
                                            : DType::F32;
-  if (t->second.dtype != want) return false;
-  const auto last = affine(b->args.back());
-  if (!last || !is_const(last->coefficient(o.columns[0]), 1)) return false;
-  const int64_t piece = 16 / math_bytes(o.math);
-  auto whole = [&](Expr e) { return is_const(e) && int_const(e) % piece == 0; };
-  for (const auto& [axis, c] : last->coefficients)
-    if (axis != o.columns[0] && !whole(c)) return false;
-  if (!whole(last->rest) || (uses(b->args.back(), o.row))) return false;
-  for (size_t d = 0; d + 1 < b->args.size(); ++d)
-    if (uses(b->args[d], o.columns[0])) return false;
-  *tensor = &t->second;
-  return true;
+  const bool widened = wide_ && want == DType::F32 && low;
+  if (t.dtype != want && !widened) return 0;
+  const int bytes = widened || !t.aligned ? 8 : 16;
+  if ((o.columns.size() != 1 || bytes == 8) && !wide_) return 0;
+  std::map<Expr, int64_t> steps;  // of the columns, in memory
+  for (size_t d = 0; d < b->args.size(); ++d) {
+    const auto stride = number(t.strides[d]);
+    if (stride == 0) continue;
+    if (!stride) {  // a multiple of the piece; columns may not be in it
+      if (uses_any(b->args[d], o.columns)) return 0;
+      continue;
+    }
+    const auto at = affine(b->args[d]);
+    if (!at || uses(b->args[d], o.row)) return 0;
+    auto whole = [&](Expr e) {
+      return is_const(e) && int_const(e) * *stride * dtype_size(t.dtype) % bytes == 0;
+    };
+    if (!whole(at->rest)) return 0;
+    for (const auto& [axis, c] : at->coefficients)
+      if (contains(o.columns, axis) && is_const(c))
+        steps[axis] += int_const(c) * *stride;
+      else if (!whole(c))
+        return 0;
+  }
+  int64_t step = 1;
+  for (size_t k = o.columns.size(); k-- > 0; step *= extent_of(o.columns[k]))
+    if (steps[o.columns[k]] != step) return 0;
+  return bytes;
 }
 
 void Plan::add_value(const std::string& name, Type type, const std::vector<Expr>& axes) {

@@ -25,9 +25,9 @@ struct Tensor {
   std::string id;
   ir::DType dtype;
   std::vector<Expr> shape;
-  std::vector<std::string> strides;  // texts, per dimension
-  int index = 0;                     // inputs, then outputs
-  bool aligned = false;
+  std::vector<std::string> strides;            // texts, per dimension
+  int index = 0;                               // inputs, then outputs
+  bool aligned = false, half_aligned = false;  // base and strides: multiples of 16 bytes; of 8
 };
 
 /// A matrix in shared memory: one row per element of `row`, columns the flattened `columns`.
@@ -39,8 +39,10 @@ struct Operand {
   int64_t extent = 1;         // columns
   int64_t padded = 16;        // columns with room: zeros
   Math math = Math::Bf16;
-  const Tensor* copied = nullptr;  // rows lie there as needed, in pieces of 16 bytes
-  bool own = false;                // one for each value of Plan::across
+  const Tensor* copied = nullptr;  // rows lie there as needed, in pieces of so many bytes
+  int piece = 16;
+  const Tensor* widened = nullptr;  // rows lie there in 16 bits, in pieces of four elements
+  bool own = false;                 // one for each value of Plan::across
 };
 
 /// A load of an input by row and loop element alone, whose tile is copied to shared memory ahead of
@@ -132,7 +134,7 @@ class Plan {
   void plan_math();
   Math math_of(Expr a, Expr b) const;
   Math wider(Math a, Math b) const;
-  bool copies(const Operand& o, const Tensor** tensor) const;
+  int piece(const Operand& o) const;
   bool wide_ = false;
   std::map<std::string, Math> math_;  // of operands
   const tile::Statement* find(const std::string& name) const;

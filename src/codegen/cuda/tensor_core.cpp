@@ -56,11 +56,12 @@ class TensorCore {
 };
 
 void TensorCore::place_operands() {
+  const int64_t first = shared_;
   for (const Operand& o : plan_.operands) {
     offset_[&o] = shared_;
     shared_ += bytes_of(o) * (o.own ? plan_.slots : 1);
   }
-  shared_ = staged_.place(rows_.place(shared_));
+  shared_ = rows_.place(first, staged_.place(shared_), limit_);
   if (shared_ > limit_)
     refuse("its tiles need " + std::to_string(shared_) + " bytes of shared memory, there are " +
            std::to_string(limit_));
@@ -123,8 +124,7 @@ bool TensorCore::ahead(const tile::Pass& pass) const {
   for (const tile::State& s : pass.states)
     if (plan_.value(s.name).kind == Kind::Value && !plan_.is_row_values(s.name))
       words += plan_.value(s.name).padded / 2;
-  for (const RowValues& v : plan_.row_values) words += v.extent + plan_.n * v.extent / 32;
-  return words <= kMost;
+  return words + rows_.words(pass) <= kMost;
 }
 
 /// What is done with two elements of scores that are no products.
@@ -185,7 +185,7 @@ void TensorCore::print_products(const tile::Pass& pass) {
 /// Products of the tile in `stage`, and what is between them.
 void TensorCore::print_tile(const tile::Pass& pass) {
   out_.line("const int col0 = tile * " + std::to_string(plan_.n) + " + 2 * t;");
-  rows_.print_fetch(pass);
+  rows_.print_scales(pass);
   print_scores(pass);
   staged_.print_read(pass);
   // The weights of both branches go to one array, so that the products stand outside of them.
@@ -242,7 +242,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
   const auto operands = loop_operands(pass);
   const bool ring = plan_.stages > 1, fetch = ahead(pass);
   out_.line("__syncthreads();");  // a pass before may still read the ring
-  if (ring) out_.line("if (first_tile < end_tile) load(first_tile, 0, true);");
+  rows_.print_begin(pass, ring ? "if (first_tile < end_tile) load(first_tile, 0, true);" : "");
   out_.line("#pragma unroll 1");
   out_.open("for (int tile = first_tile; tile < end_tile; ++tile)");
   if (ring) {
@@ -250,7 +250,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
     out_.line("if (tile + 1 < end_tile) load(tile + 1, stage ^ 1, " +
               std::string(fetch ? "false" : "true") + ");");
     out_.line("else cp_async_commit();");
-    out_.line("cp_async_wait<1>();");
+    out_.line("cp_async_wait<" + std::to_string(1 + rows_.chunks(pass)) + ">();");
   } else {
     out_.line("const int stage = 0;");
     out_.line("load(tile, 0, true);");
@@ -262,7 +262,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
   for (const Operand* o : operands) {
     const int64_t words = fetch ? words_of_thread(*o, rows_of(*o), loaders(*o).second) : 0;
     if (words == 0) continue;
-    out_.line("float " + o->id + "_next[" + std::to_string(words) + "];");
+    out_.line(words_text(*o, words));
     print_elements_of(*o, Phase::Fetch);
   }
   const std::string n = std::to_string(plan_.n);

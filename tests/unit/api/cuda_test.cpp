@@ -227,6 +227,28 @@ TEST_F(CudaCall, ShortAndLongLoopsHaveSchedulesOfTheirOwn) {
   EXPECT_EQ(variants_made(), before + 2) << "two are enough";
 }
 
+/// Rows of 4 x 3 elements, whose strides are multiples of 8 bytes, not of 16.
+TEST_F(CudaCall, NarrowRowsThatLieTogetherAreKnown) {
+  const Compiled compiled(
+      "symbol S = 128\ninput q : bf16[2, S, 4, 3]\ninput k : bf16[2, S, 4, 3]\n"
+      "compute s[h:2, i:S, j:S] : f32 = sum[p:4, x:3] q[h,i,p,x]*k[h,j,p,x]\n"
+      "compute m[h:2, i:S] : f32 = max[j:S] s[h,i,j]\noutput m\n");
+  const auto known = [&](std::vector<int64_t> k_strides, uintptr_t address) {
+    const int64_t q_strides[] = {12 * 130, 12, 3, 1}, m_strides[] = {128, 1};
+    compiled.call({{at(4096), q_strides}, {at(address), k_strides.data()}},
+                  {{at(1 << 21), m_strides}}, {128}, {.gpu = 0, .stream = at(5)});
+    const tile::Specialization& spec =
+        compiled.kernels().at(0)->made().back()->kernel.specialization;
+    for (const auto& [name, classes] : spec.strides)
+      if (classes.size() == 4 && classes[2] != tile::StrideClass::Joined)
+        return std::string("apart");
+    return std::string("joined") + (spec.half_aligned.size() == 2 ? ", 8 bytes" : "");
+  };
+  EXPECT_EQ(known({12 * 128, 12, 3, 1}, 1 << 20), "joined, 8 bytes");
+  EXPECT_EQ(known({12 * 128, 12, 3, 1}, (1 << 20) + 2), "joined");
+  EXPECT_EQ(known({12 * 128, 12, 1, 4}, 1 << 20), "apart");
+}
+
 // ---- tuning
 
 double by_threads(unsigned threads, unsigned) { return threads / 1000.; }

@@ -44,7 +44,12 @@ class NvrtcFirst : public testing::Test {
   static Candidate best(const ir::Stream& stream, const ir::Bindings& sizes,
                         const tile::Target& target) {
     tile::Specialization spec = test::specialization(stream, sizes);
-    for (const ir::Input& i : stream.inputs) spec.aligned.insert(i.name);
+    for (const ir::Input& i : stream.inputs) {
+      const size_t rank = i.shape.size();
+      const bool narrow = rank > 2 && ir::is_const(i.shape[rank - 2]);  // points
+      (narrow ? spec.half_aligned : spec.aligned).insert(i.name);
+      if (narrow) spec.strides[i.name][rank - 2] = tile::StrideClass::Joined;
+    }
     for (const ir::Store& o : stream.outputs) {
       spec.aligned.insert(o.name);
       auto& classes = spec.strides[o.name];
@@ -109,6 +114,45 @@ TEST_F(NvrtcFirst, FourWarpgroupsHoldABiasByPosition) {
       EXPECT_EQ(c.cubin.resources.spills(), 0) << name;
     }
   }
+}
+
+/// Point attention of eight heads, with values that change with the row.
+const char* const kPointAttention = R"(
+symbol S = 2048
+input qp : bf16[8, S, 4, 3]
+input kp : bf16[8, S, 4, 3]
+input vp : bf16[8, S, 4, 3]
+input q : bf16[8, S, 16]
+input k : bf16[8, S, 16]
+input v : bf16[8, S, 16]
+input b : bf16[8, S, S]
+input pair : bf16[S, S, 128]
+compute d[h:8, i:S, j:S] : f32 =
+    %0 = qp[h, i, r0, r1] - kp[h, j, r0, r1];
+    sum[r0:4, r1:3] %0 * %0
+compute s[h:8, i:S, j:S] : f32 = sum[r0:16] q[h, i, r0] * k[h, j, r0]
+compute x[h:8, i:S, j:S] : f32 = s[h, i, j] / 4.0 + b[h, i, j] - 0.25 * d[h, i, j]
+compute m[h:8, i:S] : f32 = max[r0:S] x[h, i, r0]
+compute z[h:8, i:S] : f32 = sum[r0:S] exp(x[h, i, r0] - m[h, i])
+compute o[h:8, i:S, c:16] : bf16 = sum[r0:S] exp(x[h, i, r0] - m[h, i]) / z[h, i] * v[h, r0, c]
+compute u[h:8, i:S, c:4, e:3] : bf16 = sum[r0:S] exp(x[h, i, r0] - m[h, i]) / z[h, i] * vp[h, r0, c, e]
+compute p[h:8, i:S, c:128] : bf16 = sum[r0:S] exp(x[h, i, r0] - m[h, i]) / z[h, i] * pair[i, r0, c]
+output o
+output u
+)";
+
+TEST_F(NvrtcFirst, PointAttentionSpillsNowhere) {
+  for (const char* arch : {"sm_80", "sm_89", "sm_90a", "sm_100", "sm_120"})
+    for (const char* more : {"", "output p\n"}) {
+      const ir::Program p = ir::parse(std::string(kPointAttention) + more);
+      tile::Target target;
+      target.name = arch, target.shared_bytes = shared_bytes(arch);
+      for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
+        const Candidate c = best(s, ir::hints(p), target);
+        EXPECT_EQ(c.cubin.resources.spills(), 0) << arch << " " << more;
+        EXPECT_EQ(c.kernel.schedule.path, "tensor_core") << arch << " " << more;
+      }
+    }
 }
 
 std::vector<Gate> gates() {

@@ -129,6 +129,47 @@ TEST(Discover, OneQueryRowIsAttentionToo) {
   EXPECT_EQ(d.regions.size(), 1u);
 }
 
+// Queries, keys, values and one number for each key are computed by little arithmetic.
+TEST(Discover, WhatManyRowsWouldMakeAgainIsMadeOnceWithoutPacks) {
+  const auto inputs = [](int rows, bool packs) {
+    const std::string i = std::to_string(rows);
+    const auto d = transform::discover(
+        ir::parse("input q : f32[4, " + i +
+                  ", 8]\ninput k : f32[4, 50, 8]\ninput v : f32[4, 50, 8]\ninput w : f32[4, 50]\n"
+                  "compute q2[h:4, i:" +
+                  i +
+                  ", d:8] : f32 = q[h,i,d] * 2.0\n"
+                  "compute k2[h:4, j:50, d:8] : f32 = k[h,j,d] + 1.0\n"
+                  "compute k3[h:4, d:8, j:50] : f32 = k2[h,j,d]\n"
+                  "compute v2[h:4, j:50, c:8] : f32 = v[h,j,c] * 3.0\n"
+                  "compute w2[h:4, j:50] : f32 = w[h,j] * 4.0\n"
+                  "compute s[h:4, i:" +
+                  i +
+                  ", j:50] : f32 = sum[d:8] q2[h,i,d]*k3[h,d,j] + w2[h,j]\n"
+                  "compute m[h:4, i:" +
+                  i +
+                  "] : f32 = max[j:50] s[h,i,j]\n"
+                  "compute e[h:4, i:" +
+                  i +
+                  ", j:50] : f32 = exp(s[h,i,j] - m[h,i])\n"
+                  "compute l[h:4, i:" +
+                  i +
+                  "] : f32 = sum[j:50] e[h,i,j]\n"
+                  "compute o[h:4, i:" +
+                  i +
+                  ", c:8] : f32 = sum[j:50] e[h,i,j]/l[h,i] * v2[h,j,c]\n"
+                  "output o\n"),
+        packs);
+    std::string names;
+    for (const auto& r : d.regions)
+      for (const ir::Input& input : r.program.inputs) names += input.name + " ";
+    return names;
+  };
+  EXPECT_EQ(inputs(1024, true), "q k v w ");
+  EXPECT_EQ(inputs(1024, false), "q w k2 v2 ");  // its view k3 is made inside
+  EXPECT_EQ(inputs(64, false), "q k v w ");
+}
+
 TEST(Discover, APerceptronIsLeftAlone) {
   auto d = discover(
       "symbol N = 512\ninput x : f32[N, 64]\ninput w : f32[256, 64]\ninput u : f32[64, 256]\n"

@@ -11,7 +11,7 @@ struct Combined {
     a += g * PitchA, b += 2 * t * PitchB;
 #pragma unroll
     for (int i = 0; i < N / 2; ++i) s[i] = F::start();
-#pragma unroll 1
+#pragma unroll(K <= 16 ? 4 : 1)
     for (int k = 0; k < K / 4; ++k) step<4>(s, a + k * 16, b + k * 16);
     if (K % 4) step<K % 4>(s, a + K / 4 * 16, b + K / 4 * 16);
   }

@@ -1,75 +1,60 @@
 // Products with values that change with the row: for one row, o[h][c] += sum over j of
-// w[h][j] values[j][c], with w in shared memory and values in global memory, read by one warp.
+// w[h][j] values[j][c], with w in shared memory, by one warp.
 #pragma once
 #include "fragment.cuh"
 
 // H <= 16 rows of weights, Pitch bytes apart; C channels, a multiple of 16. On the matrix units the
-// heads are the rows. A lane = 4 g + t loads elements 16 k + 4 t + {0..3} of j and its C / 8
-// channels from g C / 8 on; the order of j and of channels within a product is free.
-template <class E, int N, int H, int C, int Pitch>
+// channels are the rows, so that eight heads fill an instruction. A chunk is the values of sixteen
+// elements of j in shared memory, rows of kRow bytes: an odd multiple of 16.
+template <class E, int H, int C, int Pitch>
 struct RowProduct {
-  // Up to eight heads leave the lower half of the instruction's rows empty: it is not kept.
-  static const int kKept = H > 8 ? 4 : 2, kWords = N * C / 64, kSums = kKept * C / 8;
+  static const int kHalves = H > 8 ? 2 : 1, kSums = kHalves * C / 4, kRow = 2 * C + 16;
 
-  /// `p`: the first of `count` > 0 elements that exist, `stride` elements apart.
-  DEVICE void fetch(u32 (&x)[kWords], const E* p, i64 stride, int count) {
-    const int g = lane_id() >> 2, t = lane_id() & 3;
-    p += g * (C / 8);
+  /// Values of `p`, elements `stride` apart, of which `count` exist, are on their way to a chunk.
+  DEVICE void fetch(u32 to, const E* p, i64 stride, int count) {
 #pragma unroll
-    for (int k = 0; k < N / 4; ++k) {
-      const E* at = p + min_(16 * (k >> 2) + 4 * t + (k & 3), count - 1) * stride;
-      u32* to = x + k * (C / 16);
-      if (C % 128 == 0) {
-#pragma unroll
-        for (int i = 0; i < C / 16; i += 4) {
-          const Quad v = load16(at + 2 * i);
-          to[i] = v.x, to[i + 1] = v.y, to[i + 2] = v.z, to[i + 3] = v.w;
-        }
-      } else if (C % 64 == 0) {
-        const Quad v = load16(at);
-        to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-      } else if (C % 32 == 0) {
-#pragma unroll
-        for (int i = 0; i < C / 16; i += 2) {
-          const Pair v = load8(at + 2 * i);
-          to[i] = v.x, to[i + 1] = v.y;
-        }
-      } else {
-#pragma unroll
-        for (int i = 0; i < C / 16; ++i) to[i] = ((const Word*)at)[i].x;
-      }
+    for (int k = 0; k < C / 16; ++k) {
+      const int piece = lane_id() + 32 * k, j = piece / (C / 8), x = piece % (C / 8);
+      cp_async16(to + j * kRow + 16 * x, p + (j < count ? j : 0) * stride + 8 * x,
+                 j < count ? 16 : 0);
     }
   }
 
-  DEVICE void run(float (&o)[kSums], const u32 (&x)[kWords], u32 w, const E*, i64, int) {
-    const int g = lane_id() >> 2, t = lane_id() & 3;
-    w += g * Pitch + 8 * t;
+  /// `w`: the weights of the chunk's first element.
+  DEVICE void run(float (&o)[kSums], u32 chunk, u32 w) {
+    const int lane = lane_id(), g = lane >> 2, t = lane & 3;
+    w += g * Pitch + 4 * t;
+    u32 b[kHalves][2];
 #pragma unroll
-    for (int k = 0; k < N / 16; ++k) {
-      Pair low = {0, 0}, high = {0, 0};
-      if (H >= 8 || g < H) low = lds64(w + 32 * k);
-      if (H > 8 && (H >= 16 || g + 8 < H)) high = lds64(w + 8 * Pitch + 32 * k);
-      const u32 a[4] = {low.x, high.x, low.y, high.y};
+    for (int h = 0; h < kHalves; ++h) {
+      b[h][0] = b[h][1] = 0;
+      if (8 * h + 8 <= H || 8 * h + g < H)
+        b[h][0] = lds32(w + 8 * h * Pitch), b[h][1] = lds32(w + 8 * h * Pitch + 16);
+    }
+    chunk += ((lane & 7) + 8 * (lane >> 4)) * kRow + 16 * ((lane >> 3) & 1);
 #pragma unroll
-      for (int n = 0; n < C / 8; ++n) {
-        const u32* from = x + 4 * k * (C / 16) + n / 2;
-        float d[4] = {o[kKept * n], o[kKept * n + 1], 0.f, 0.f};
-        if (H > 8) d[2] = o[kKept * n + kKept - 2], d[3] = o[kKept * n + kKept - 1];
-        mma_as(d, a, join(from[0], from[C / 16], n & 1),
-               join(from[2 * (C / 16)], from[3 * (C / 16)], n & 1), E());
+    for (int c = 0; c < C / 16; ++c) {
+      u32 a[4];
+      ldmatrix4_trans(a, chunk + 32 * c);
 #pragma unroll
-        for (int i = 0; i < kKept; ++i) o[kKept * n + i] = d[i];
-      }
+      for (int h = 0; h < kHalves; ++h) mma_as(&o[4 * (kHalves * c + h)], a, b[h][0], b[h][1], E());
     }
   }
 
   /// o[h] *= scale[h], floats in shared memory.
   DEVICE void scale(float (&o)[kSums], u32 scale) {
-    const int g = lane_id() >> 2;
-    const float low = g < H ? __uint_as_float(lds32(scale + 4 * g)) : 0.f;
-    const float high = g + 8 < H ? __uint_as_float(lds32(scale + 4 * g + 32)) : 0.f;
+    const int t = lane_id() & 3;
+    float by[2 * kHalves];
+    bool moves = false;
 #pragma unroll
-    for (int i = 0; i < kSums; ++i) o[i] *= kKept == 4 && (i & 2) ? high : low;
+    for (int i = 0; i < 2 * kHalves; ++i) {
+      const int head = 8 * (i >> 1) + 2 * t + (i & 1);
+      by[i] = head < H ? __uint_as_float(lds32(scale + 4 * head)) : 1.f;
+      moves |= by[i] != 1.f;
+    }
+    if (!__any_sync(~0u, moves)) return;
+#pragma unroll
+    for (int i = 0; i < kSums; ++i) o[i] *= by[2 * (i / 4 % kHalves) + (i & 1)];
   }
 
   /// o[h] to floats at to + h * apart.
@@ -77,30 +62,23 @@ struct RowProduct {
     const int g = lane_id() >> 2, t = lane_id() & 3;
 #pragma unroll
     for (int i = 0; i < kSums; ++i) {
-      const int h = g + (kKept == 4 ? (i & 2) * 4 : 0);
-      const int c = (2 * t + (i & 1)) * (C / 8) + i / kKept;
+      const int h = 8 * (i / 4 % kHalves) + 2 * t + (i & 1);
+      const int c = 16 * (i / 4 / kHalves) + g + 4 * (i & 2);
       if (h < H) sts32(to + h * apart + 4 * c, __float_as_uint(o[i]));
     }
   }
-
- private:
-  DEVICE u32 join(u32 x, u32 y, bool high) {
-    return high ? (x >> 16) | (y & 0xffff0000u) : (x & 0xffffu) | (y << 16);
-  }
 };
 
-// In float32 a lane owns channels lane, lane + 32 ...
-template <int N, int H, int C, int Pitch>
-struct RowProduct<float, N, H, C, Pitch> {
-  static const int kWords = 1, kOwn = (C + 31) / 32, kSums = H * kOwn;
+// In float32 a lane owns channels lane, lane + 32 ... and reads them as it needs them.
+template <int H, int C, int Pitch>
+struct RowProduct<float, H, C, Pitch> {
+  static const int kOwn = (C + 31) / 32, kSums = H * kOwn;
 
-  DEVICE void fetch(u32 (&)[kWords], const float*, i64, int) {}
-
-  DEVICE void run(float (&o)[kSums], const u32 (&)[kWords], u32 w, const float* p, i64 stride,
-                  int count) {
+  /// `p`: the first of `count` > 0 elements that exist, `stride` elements apart; of n.
+  DEVICE void run(float (&o)[kSums], u32 w, const float* p, i64 stride, int count, int n) {
     const int lane = lane_id();
 #pragma unroll 2
-    for (int j = 0; j < N; j += 4) {
+    for (int j = 0; j < n; j += 4) {
       float y[4][kOwn];
 #pragma unroll
       for (int i = 0; i < 4; ++i)

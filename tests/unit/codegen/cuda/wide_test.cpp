@@ -79,7 +79,9 @@ struct Outcome {
   std::string text;
 };
 
-Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages = 2) {
+/// Narrow: the last two dimensions, where they are constants, are known to be one.
+Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages = 2,
+            bool narrow = false, int64_t shared_bytes = 227 << 10) {
   const ir::Program p = ir::parse(text);
   const ir::Bindings sizes = ir::hints(p);
   std::map<std::string, ir::Array> memory;
@@ -92,13 +94,18 @@ Outcome run(const std::string& text, int warps = 2, int64_t n = 32, int stages =
   schedule.path = "tensor_core", schedule.warps = warps, schedule.row_tile = 16 * warps;
   schedule.loop_tile = schedule.panel = n, schedule.stages = stages;
   tile::Target target;
-  target.name = "sm_80", target.shared_bytes = 227 << 10;
+  target.name = "sm_80", target.shared_bytes = shared_bytes;
   Outcome out;
   for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
     tile::Specialization spec = specialization(s, sizes);
-    for (const ir::Input& i : s.inputs)
+    for (const ir::Input& i : s.inputs) {
+      const size_t rank = i.shape.size();
       if (ir::evaluate(i.shape.back(), sizes) * ir::dtype_size(i.dtype) % 16 == 0)
         spec.aligned.insert(i.name);
+      if (!narrow || rank < 3 || !ir::is_const(i.shape[rank - 2])) continue;
+      spec.strides[i.name][rank - 2] = tile::StrideClass::Joined;
+      spec.half_aligned.insert(i.name);
+    }
     const tile::Kernel kernel = tile::lower(s, schedule, spec, target);
     const codegen::cuda::Source source = codegen::cuda::emit(kernel, target);
     std::vector<ir::Array> args;
@@ -132,6 +139,24 @@ TEST(Wide, ScoresOfDistances) {
   }
 }
 
+/// Points as values too: rows of 12 elements.
+TEST(Wide, NarrowRowsComeInPieces) {
+  for (const auto& [type, tolerance] : {std::pair("bf16", 8e-3), {"f16", 2e-3}, {"f32", 2e-5}}) {
+    std::string text = points(type, 2, 0);
+    text = with(text, "v : " + std::string(type) + "[2, S, 16]",
+                "v : " + std::string(type) + "[2, S, 4, 3]");
+    text = with(text, "o[h:2, i:S, c:16]", "o[h:2, i:S, c:4, x:3]");
+    text = with(text, "v[h, r0, c]", "v[h, r0, c, x]");
+    const Outcome pieces = run(text, 2, 32, 2, true), single = run(text, 2, 32, 2);
+    EXPECT_LT(pieces.error, tolerance) << type;
+    EXPECT_LT(single.error, tolerance) << type;
+    EXPECT_TRUE(has(pieces.text, "cp_async8(")) << type;
+    EXPECT_EQ(has(pieces.text, "load8("), std::string(type) != "f32");  // become float32
+    EXPECT_FALSE(has(single.text, "cp_async8("));
+    EXPECT_LT(run(text, 1, 16, 1, true).error, tolerance) << type;
+  }
+}
+
 TEST(Wide, ScoresOfAnyReductionInAnyCount) {
   EXPECT_LT(run(kLargest).error, 8e-3);  // six columns: four and two
   EXPECT_LT(run(with(with(kLargest, ", 6]", ", 5]"), "r0:6", "r0:5")).error, 8e-3);
@@ -156,6 +181,18 @@ TEST(Wide, RowValuesOfManyShapes) {
   EXPECT_LT(run(points("bf16", 6, 32), 2, 16, 1).error, 8e-3);  // rows that the warps do not divide
   EXPECT_LT(run(points("bf16", 12, 32), 2, 16, 1).error, 8e-3);  // more than one half of the rows
   EXPECT_LT(run(points("f32", 3, 48), 2, 16, 1).error, 2e-5);  // channels that lanes do not divide
+}
+
+/// The ring has two tiles' chunks, one's, or less, as memory allows.
+TEST(Wide, RowValuesComeToRingsOfAnyLength) {
+  const std::string text = points("bf16", 8, 64);
+  const auto check = [&](int chunks, int64_t n, int kilobytes) {
+    const Outcome out = run(text, 2, n, 2, true, kilobytes << 10);
+    EXPECT_LT(out.error, 8e-3) << chunks;
+    EXPECT_TRUE(has(out.text, "own_row * " + std::to_string(chunks * 16 * 144) + ";")) << chunks;
+  };
+  check(4, 16, 227);  // a warp has two rows: two tiles of columns
+  check(4, 32, 200), check(2, 32, 160), check(1, 32, 140);
 }
 
 /// Attention with a bias, whose layout is BIAS and whose element is AT.
