@@ -48,7 +48,7 @@ def judge(problem: Problem, results: dict) -> None:
         for got, e, w in zip(problem.checked(result), by_eager, want, strict=True):
             found = oracle.error(got, w)
             nan = torch.equal(got.isnan(), e.isnan())
-            counts &= nan and found <= SLACK * oracle.allowed(e, w, problem.sizes["S"])
+            counts &= nan and found <= SLACK * oracle.allowed(e, w, problem.sizes["S"], ulps=4)
             worst = max(worst, found / max(oracle.largest(w), 1e-300))
         problem.errors[system] = worst, counts
 

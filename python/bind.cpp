@@ -38,6 +38,7 @@ NB_MODULE(_core, module) {
   nb::exception<Refused>(module, "Refused", error.ptr());
   nb::exception<CompileError>(module, "CompileError", error.ptr());
   nb::exception<InternalError>(module, "InternalError", error.ptr());
+  nb::exception<OutOfRange>(module, "OutOfRange", PyExc_IndexError);  // no Error: nobody falls back
 
   module.def("version", [] { return FLASHLIGHT_VERSION; });
   module.def("debug_print", &debug_print, nb::arg("topic"), nb::arg("text"));

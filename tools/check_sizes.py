@@ -27,7 +27,8 @@ FRONT_DOOR_BUDGET = 1780
 # and their choice 500.
 # 25000 -> 25400: rings of values that change with the row (110), operands that are made once (80),
 # rows that come in pieces of eight bytes (130).
-CORE_BUDGET = 25_400
+# 25400 -> 25800: indices from memory are checked, in both interpreters and on both back ends (170).
+CORE_BUDGET = 25_800
 
 # Path or path:function -> why it may be longer. The list may only shrink: an entry that is no
 # longer needed fails.

@@ -13,6 +13,9 @@ class Refused(Error):
 class CompileError(Error):
     pass
 
+class OutOfRange(IndexError):
+    pass
+
 class InternalError(Error):
     pass
 

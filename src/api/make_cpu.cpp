@@ -13,23 +13,51 @@
 namespace flashlight::api {
 namespace {
 
+/// Beside float a lane holds 32 bits: what is far out of range was cut to half of that.
+std::string index_text(int64_t index) {
+  const bool cut = index == 1 << 30 || index == -(1 << 30);
+  return std::to_string(index) + (cut ? " (or beyond)" : "");
+}
+
 class CpuExecutable : public Executable {
  public:
   CpuExecutable(std::shared_ptr<const runtime::Module> module, const std::string& entry,
-                std::string name)
+                const tile::Kernel& kernel)
       : module_(std::move(module)),
         entry_(reinterpret_cast<int (*)(const fl_args*)>(module_->symbol(entry))),
-        name_(std::move(name)) {}
+        name_(kernel.name),
+        inputs_(kernel.inputs),
+        symbols_(kernel.symbols) {}
 
   void run(const Arguments& a) const override {
-    const fl_args args{a.data, a.strides, a.symbols};
-    if (entry_(&args) != 0) throw CompileError("memory ran out in kernel " + name_);
+    fl_fault fault = {};
+    const fl_args args{a.data, a.strides, a.symbols, &fault};
+    const int status = entry_(&args);
+    if (status == 0) return;
+    if (status == 2) throw OutOfRange(message(fault, a.symbols));
+    throw CompileError("memory ran out in kernel " + name_);
   }
 
  private:
+  std::string message(const fl_fault& fault, const int64_t* values) const {
+    ir::Bindings sizes;
+    for (size_t i = 0; i < symbols_.size(); i++) sizes[symbols_[i].name] = values[i];
+    size_t dim = static_cast<size_t>(fault.dimension);
+    for (const ir::Input& i : inputs_) {
+      if (dim < i.shape.size())
+        return "index " + index_text(fault.index) + " is out of bounds for dimension " +
+               std::to_string(dim) + " of " + i.name + " with size " +
+               std::to_string(ir::evaluate(i.shape[dim], sizes)) + " (kernel " + name_ + ")";
+      dim -= i.shape.size();
+    }
+    return "an index is out of bounds in kernel " + name_;
+  }
+
   std::shared_ptr<const runtime::Module> module_;
   int (*entry_)(const fl_args*);
   std::string name_;
+  std::vector<ir::Input> inputs_;
+  std::vector<ir::SymbolInfo> symbols_;
 };
 
 }  // namespace
@@ -56,7 +84,7 @@ Variant make_cpu(const ir::Stream& stream, const tile::Specialization& spec) {
   bool built = false;
   auto module = runtime::cpu::compile({source.text, codegen::cpu::device_headers(), target.name},
                                       runtime::default_cache(), {.built = &built});
-  out.executable = std::make_shared<CpuExecutable>(module, source.entry, out.kernel.name);
+  out.executable = std::make_shared<CpuExecutable>(module, source.entry, out.kernel);
   out.text = source.text;
   out.from_disk = !built;
   return out;

@@ -178,7 +178,7 @@ class Evaluator {
     if (e->op != Op::Load) return;
     for (const Step* step : out_of_range_)
       if (step->slot == slots_.at(e))
-        throw Refused(c_.name, "reads " + step->name + " out of range in " + print(e));
+        throw OutOfRange(c_.name + " reads " + step->name + " out of range in " + print(e));
   }
 
   const Computation& c_;

@@ -227,4 +227,22 @@ bool known_le(Expr a, Expr b) {
   }
 }
 
+namespace {
+
+bool in_range(Expr index, Expr extent) {
+  return known_le(constant(int64_t{0}), index) && known_le(index, extent - constant(int64_t{1}));
+}
+
+}  // namespace
+
+bool is_unchecked(Expr index, Expr extent) {
+  return !loads_of(index).empty() && !in_range(index, extent);
+}
+
+Expr clamped(Expr index, Expr extent) {
+  if (in_range(index, extent)) return index;
+  return binary(Op::Max, constant(int64_t{0}),
+                binary(Op::Min, index, extent - constant(int64_t{1})));
+}
+
 }  // namespace flashlight::ir

@@ -25,5 +25,9 @@ std::optional<Expr> exact_div(Expr a, Expr b);
 /// Known equal / known a <= b, for all values of symbols >= 1 and axes in range.
 bool known_equal(Expr a, Expr b);
 bool known_le(Expr a, Expr b);
+/// An index of a dimension of `extent` that comes from memory, and that memory could put out of it.
+bool is_unchecked(Expr index, Expr extent);
+/// max(0, min(index, extent - 1)), or the index itself where it is known to be in range.
+Expr clamped(Expr index, Expr extent);
 
 }  // namespace flashlight::ir

@@ -5,7 +5,7 @@
 
 namespace flashlight {
 
-/** Everything this library throws. Who is at fault is the type: see the three below. */
+/** Everything this library throws. Who is at fault is the type: see those below. */
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -36,6 +36,12 @@ class CompileError : public Error {
  private:
   std::string message_;
   std::string log_;
+};
+
+/** A value that the caller passed does not fit the program: an index out of range. */
+class OutOfRange : public Error {
+ public:
+  using Error::Error;
 };
 
 /** A broken promise inside the compiler: our bug, whatever the program was. */

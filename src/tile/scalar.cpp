@@ -1,5 +1,6 @@
 #include "tile/scalar.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -70,7 +71,7 @@ Scalar::Scalar(Expr e, const Scope& scope, Space& space) {
 }
 
 void Scalar::add(Expr e, const Scope& scope, Space& space) {
-  Step step{e->op, e->type, {}, nullptr, {}, nullptr, nullptr, nullptr};
+  Step step{e->op, e->type, {}, nullptr, {}, nullptr, nullptr, nullptr, Expr()};
   double known = 0;
   if (e->op == Op::Const) {
     known = const_value(e);
@@ -87,7 +88,7 @@ void Scalar::add(Expr e, const Scope& scope, Space& space) {
     FLASHLIGHT_CHECK(buffer != scope.buffers.end() || input != scope.inputs.end(),
                      "load of " + e->name() + ", which has no value here");
     if (buffer != scope.buffers.end()) step.buffer = buffer->second.get();
-    if (!step.buffer) step.input = input->second;
+    if (!step.buffer) step.input = input->second, step.load = e;
     const size_t rank = step.buffer ? step.buffer->axes.size() : step.input->shape.size();
     FLASHLIGHT_CHECK(rank == e->args.size(), "rank of the load " + print(e));
   }
@@ -110,15 +111,32 @@ void Scalar::add_symbol(Expr e, const Scope& scope, Space& space, Step* step, do
 }
 
 double Scalar::operator()() {
+  outside_.clear();
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     const bool fixed = step.op == Op::Const || (step.op == Op::Symbol && !step.value);
-    if (!fixed) slots_[i] = value(step);
+    if (fixed) continue;
+    const auto read = value(step);
+    if (!read) outside_.push_back(static_cast<int>(i));
+    slots_[i] = read.value_or(std::nan(""));
   }
+  if (!outside_.empty()) check_taken(static_cast<int>(steps_.size()) - 1);
   return slots_.back();
 }
 
-double Scalar::value(const Step& step) {
+// Both branches of a Where were evaluated: only one of them counts.
+void Scalar::check_taken(int slot) const {
+  const Step& step = steps_[slot];
+  if (step.op == Op::Where) {
+    check_taken(step.args[0]);
+    return check_taken(step.args[slots_[step.args[0]] != 0 ? 1 : 2]);
+  }
+  for (int arg : step.args) check_taken(arg);
+  if (std::find(outside_.begin(), outside_.end(), slot) != outside_.end())
+    throw OutOfRange("an index is out of bounds in " + print(step.load));
+}
+
+std::optional<double> Scalar::value(const Step& step) {
   const auto arg = [&](size_t k) { return slots_[step.args[k]]; };
   switch (step.op) {
     case Op::Axis:
@@ -137,16 +155,15 @@ double Scalar::value(const Step& step) {
     default:
       return op_value(step.op, arg(0), step.args.size() > 1 ? arg(1) : 0);
   }
-  // Both branches of a Where are evaluated, so that an index may be anything here.
   index_.clear();
   for (size_t k = 0; k < step.args.size(); ++k) {
-    if (!(std::fabs(arg(k)) < 0x1p53)) return std::nan("");
+    if (!(std::fabs(arg(k)) < 0x1p53)) return std::nullopt;
     index_.push_back(static_cast<int64_t>(arg(k)));
   }
   if (step.buffer) return step.buffer->at(index_);
   size_t at = 0;
   for (size_t d = 0; d < index_.size(); ++d) {
-    if (index_[d] < 0 || index_[d] >= step.input->shape[d]) return std::nan("");
+    if (index_[d] < 0 || index_[d] >= step.input->shape[d]) return std::nullopt;
     at = at * step.input->shape[d] + index_[d];
   }
   return step.input->data[at];

@@ -66,15 +66,18 @@ class Scalar {
     const Buffer* value = nullptr;       // of a Symbol
     const Buffer* buffer = nullptr;      // of a Load
     const ir::Array* input = nullptr;    // of a Load
+    ir::Expr load = ir::Expr();          // of an input
   };
   void add(ir::Expr e, const Scope& scope, Space& space);
   void add_symbol(ir::Expr e, const Scope& scope, Space& space, Step* step, double* known);
-  double value(const Step& step);
+  std::optional<double> value(const Step& step);  // none: reads an input out of range
+  void check_taken(int slot) const;
 
   std::vector<Step> steps_;
   std::vector<double> slots_;
   std::unordered_map<ir::Expr, int> slot_of_;
   std::vector<int64_t> index_;
+  std::vector<int> outside_;  // slots of loads of inputs that are out of range at this point
 };
 
 double identity(ir::Reduce op, ir::Type type);

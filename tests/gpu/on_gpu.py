@@ -5,6 +5,8 @@ import torch_flashlight
 
 from tests.support import oracle
 
+ULPS = 4  # beside eager's error: of other cards' orders of sums few draws are known
+
 
 def to_gpu(args, device="cuda"):
     return tuple(x.to(device) if isinstance(x, torch.Tensor) else x for x in args)
@@ -21,5 +23,5 @@ def check(fn, args, length: int, run=None, ours=True):
     got = (run or compiled(fn))(*args)
     assert torch_flashlight.stats()["calls"] > before or not ours, "no kernel of ours ran"
     torch.cuda.synchronize()
-    oracle.check(got, fn, args, length=length)
+    oracle.check(got, fn, args, length=length, ulps=ULPS)
     return got

@@ -7,7 +7,7 @@ import torch
 import torch_flashlight
 
 from examples.cases import CASES
-from tests.gpu.on_gpu import check, compiled, to_gpu
+from tests.gpu.on_gpu import ULPS, check, compiled, to_gpu
 from tests.support import oracle
 
 CAUSAL = CASES["causal"]
@@ -35,7 +35,7 @@ def test_a_captured_graph_replays_with_new_values(name):
         old.copy_(value)
     graph.replay()
     torch.cuda.synchronize()
-    oracle.check(out, case.fn, new, length=SIZES["S"])
+    oracle.check(out, case.fn, new, length=SIZES["S"], ulps=ULPS)
 
 
 def test_a_kernel_loaded_during_capture():
@@ -51,7 +51,7 @@ def test_a_kernel_loaded_during_capture():
         out = program(*strided)
     graph.replay()
     torch.cuda.synchronize()
-    oracle.check(out, CAUSAL.fn, (q, k, v), length=SIZES["S"])
+    oracle.check(out, CAUSAL.fn, (q, k, v), length=SIZES["S"], ulps=ULPS)
 
 
 def test_reduce_overhead_mode():
@@ -59,7 +59,7 @@ def test_reduce_overhead_mode():
     for _ in range(3):
         with torch.no_grad():
             got = fn(*args).clone()
-    oracle.check(got, CAUSAL.fn, args, length=SIZES["S"])
+    oracle.check(got, CAUSAL.fn, args, length=SIZES["S"], ulps=ULPS)
 
 
 def test_max_autotune():
@@ -70,7 +70,7 @@ def test_max_autotune():
         for _ in range(3):
             with torch.no_grad():
                 got = fn(*args).clone()
-        oracle.check(got, CAUSAL.fn, args, length=1024)
+        oracle.check(got, CAUSAL.fn, args, length=1024, ulps=ULPS)
 
 
 def test_several_threads():
@@ -110,7 +110,7 @@ def test_two_streams():
             results.append((mine, fn(*mine)))
     torch.cuda.synchronize()
     for mine, got in results:
-        oracle.check(got, CAUSAL.fn, tuple(mine), length=1000)
+        oracle.check(got, CAUSAL.fn, tuple(mine), length=1000, ulps=ULPS)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -1,8 +1,10 @@
 """The one oracle and the one tolerance rule of all Python tests.
 
 The oracle is the same function in eager PyTorch on fp64 inputs. What we compute may differ from it
-by what eager PyTorch itself differs at the dtype under test, plus four ulps of the output.
-(The aim is one; docs/semantics.md says where it is missed.)
+by what eager PyTorch itself differs at the dtype under test, plus one ulp of the output.
+The largest of many rounding errors is one draw of chance, for eager as for us: where that rule is
+missed, the root mean square of our errors must be below eager's, and the largest within four ulps
+(docs/semantics.md has the counts).
 """
 
 import math
@@ -52,9 +54,8 @@ def error(got: torch.Tensor, want: torch.Tensor, where=None) -> float:
     return largest(got.double()[both] - want.double()[both])
 
 
-def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: int = 4) -> float:
-    """The largest error that passes: eager's own, plus `ulps` of the output's magnitude. Both
-    errors are the worst of many roundings; which is larger is chance, hence more than one."""
+def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: int = 1) -> float:
+    """The largest error that passes: eager's own, plus `ulps` of the output's magnitude."""
     magnitude, dtype = largest(want), by_eager.dtype
     bound = error(by_eager, want) + ulps * eps(dtype) * magnitude
     if dtype == torch.float64:
@@ -62,7 +63,20 @@ def allowed(by_eager: torch.Tensor, want: torch.Tensor, length: int = 1, ulps: i
     return bound
 
 
-def check_one(got, by_eager, want, length: int = 1, ulps: int = 4, name: str = "output"):
+def typical_error(got: torch.Tensor, want: torch.Tensor) -> float:
+    """Root mean square of the differences where both are finite."""
+    both = got.isfinite() & want.isfinite()
+    return (got.double()[both] - want.double()[both]).square().mean().sqrt().item()
+
+
+def is_chance(got, by_eager, want, length: int) -> bool:
+    """Our errors are smaller than eager's, but for the largest."""
+    if typical_error(got, want) >= typical_error(by_eager, want):
+        return False
+    return error(got, want) <= allowed(by_eager, want, length, ulps=4)
+
+
+def check_one(got, by_eager, want, length: int = 1, ulps: int = 1, name: str = "output"):
     assert got.shape == by_eager.shape, f"{name}: shape {got.shape}, eager {by_eager.shape}"
     assert got.dtype == by_eager.dtype, f"{name}: dtype {got.dtype}, eager {by_eager.dtype}"
     nan, eager_nan = got.isnan(), by_eager.isnan()
@@ -73,10 +87,12 @@ def check_one(got, by_eager, want, length: int = 1, ulps: int = 4, name: str = "
     assert not lost.any(), f"{name}: {lost.sum()} infinities where eager is finite"
     found, bound = error(got, want), allowed(by_eager, want, length, ulps)
     worst = error(by_eager, want)
+    if found > bound and is_chance(got, by_eager, want, length):
+        return
     assert found <= bound, f"{name}: error {found:.2e} above {bound:.2e}; eager has {worst:.2e}"
 
 
-def check(got, fn, args, length: int = 1, ulps: int = 4):
+def check(got, fn, args, length: int = 1, ulps: int = 1):
     """`got` is what the compiler returned for fn(*args)."""
     got, by_eager, want = as_tuple(got), eager(fn, args), oracle(fn, args)
     assert len(got) == len(by_eager)

@@ -33,13 +33,6 @@ std::optional<Expr> Body::lane_coefficient(Expr index) const {
   return ir::substitute(form->coefficient(lane_), back);
 }
 
-// An index that only a branch not taken would leave in range.
-Expr Body::guard(Expr index, Expr extent) const {
-  const Expr zero = ir::constant(int64_t{0}), last = extent - ir::constant(int64_t{1});
-  if (ir::known_le(zero, index) && ir::known_le(index, last)) return index;
-  return ir::binary(ir::Op::Max, zero, ir::binary(ir::Op::Min, index, last));
-}
-
 // `origin`: the axis whose position counts from the start of the tile (arrays), or null.
 void Body::add_term(Address& at, Expr index, const Stride& stride, Expr origin) {
   if (ir::is_const(index, 0)) return;

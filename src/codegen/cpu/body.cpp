@@ -49,6 +49,7 @@ Body::Body(const Plan& plan, const Scope& scope, Expr lane, const std::vector<Ex
       names_(plan.names),
       levels_(1),
       uses_(count_uses(roots)),
+      roots_(roots),
       certain_(certain(roots)) {}
 
 void Body::enter(Expr axis) {
@@ -201,8 +202,7 @@ Value Body::load(Expr e) {
   FLASHLIGHT_CHECK(it != plan_.tensors.end(), "unknown tensor " + e->name());
   const Tensor& tensor = it->second;
   std::vector<Expr> index = e->args;
-  if (!certain_.count(e))
-    for (size_t d = 0; d < index.size(); d++) index[d] = guard(index[d], tensor.shape[d]);
+  for (size_t d = 0; d < index.size(); d++) index[d] = checked(e, d, tensor);
   const Address at = address(tensor, index);
   const std::string kind = e->type == ir::Type::Bool  ? "_mask"
                            : e->type == ir::Type::Int ? "_int"
@@ -210,7 +210,8 @@ Value Body::load(Expr e) {
   std::string p = pointer(at);
   if (!at.by_lane)
     return {"get" + kind + (kind.empty() ? "<T>" : "") + "(" + p + ")", at.level, false, false};
-  const std::string read = "read" + kind, types = "<T, Tail>(" + p + ", ";
+  const bool wide = e->type == ir::Type::Int && indices().count(e);
+  const std::string read = wide ? "read_wide" : "read" + kind, types = "<T, Tail>(" + p + ", ";
   if (!at.gathers.empty()) {
     std::string where = join(at.gathers, " + ");
     if (!at.step.is(0)) where += " + offsets<T>(iota<T>(), " + at.step.str() + ")";

@@ -69,7 +69,10 @@ class Body {
   void add_index(Address& at, Expr index, const Stride& stride, Expr origin);
   void add_term(Address& at, Expr index, const Stride& stride, Expr origin);
   std::string pointer(const Address& at);
-  Expr guard(Expr index, Expr extent) const;
+  // check.cpp
+  const std::unordered_map<Expr, Expr>& taken();
+  const std::unordered_set<Expr>& indices();
+  Expr checked(Expr load, size_t dim, const Tensor& tensor);
   std::optional<Expr> lane_coefficient(Expr index) const;
 
   const Plan& plan_;
@@ -82,7 +85,10 @@ class Body {
   std::vector<std::vector<std::string>> levels_;
   std::unordered_map<Expr, Value> known_;
   std::unordered_map<Expr, int> uses_;
-  std::unordered_set<Expr> certain_;  // evaluated whatever conditions say: in range
+  const std::vector<Expr> roots_;
+  std::unordered_set<Expr> certain_;      // evaluated whatever conditions say
+  std::unordered_map<Expr, Expr> taken_;  // see taken()
+  std::optional<std::unordered_set<Expr>> indices_;
   std::map<std::string, Value> pointers_;
   bool ragged_ = false;
   bool spell_out_ = false;

@@ -58,9 +58,13 @@ std::optional<Operand> operand_in_memory(const tile::Statement& s, const Plan& p
   const Tensor& tensor = it->second;
   Operand out{"a." + tensor.id, {}, false, false};
   for (size_t d = 0; d < tensor.shape.size(); d++) {
-    const auto form = split(s.body->args[d], s);
+    auto form = split(s.body->args[d], s);
     if (!form) return std::nullopt;
     const Stride& unit = tensor.strides[d];
+    if (ir::is_unchecked(s.body->args[d], tensor.shape[d])) {
+      if (!form->coefficients.empty()) return std::nullopt;  // each point is checked
+      form->rest = ir::clamped(form->rest, tensor.shape[d]);
+    }
     if (unit.is(0)) continue;
     if (!ir::is_const(form->rest, 0))
       out.base += " + " + product(scalar_text(plan, scope, form->rest), unit);
@@ -311,9 +315,11 @@ bool print_contraction(Writer& out, const Plan& plan, const Scope& scope,
                        const std::map<std::string, const tile::Statement*>& direct,
                        const tile::Contraction& c, const Accumulate& how) {
   const auto operand = [&](const std::string& name) -> std::optional<Operand> {
-    if (const auto it = direct.find(name); it != direct.end())
-      return as_it_lies(*it->second, plan) ? operand_in_memory(*it->second, plan, scope)
-                                           : std::nullopt;
+    if (const auto it = direct.find(name); it != direct.end()) {
+      if (!as_it_lies(*it->second, plan)) return std::nullopt;
+      print_checks(out, plan, scope, *it->second);
+      return operand_in_memory(*it->second, plan, scope);
+    }
     const auto slot = scope.find(name);
     if (slot == scope.end() || !slot->second.array || !ir::is_float(slot->second.array->type))
       return std::nullopt;

@@ -17,6 +17,9 @@ struct Operand {
 std::optional<Operand> operand_in_memory(const tile::Statement& s, const Plan& plan,
                                          const Scope& scope);
 
+/// check.cpp: of the indices of such a statement that come from memory.
+void print_checks(Writer& out, const Plan& plan, const Scope& scope, const tile::Statement& s);
+
 /// "text * stride"
 std::string product(const std::string& text, const Stride& stride);
 

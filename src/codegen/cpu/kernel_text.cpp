@@ -58,6 +58,7 @@ void KernelText::print_arguments(Writer& out) const {
   for (const ir::SymbolInfo& s : plan_.kernel.symbols)
     if (const std::string& text = plan_.sizes.at(s.name); text.substr(0, 2) == "a.")
       out.line("  i64 " + text.substr(2) + ";");
+  out.line("  fl_fault* fault;");
   out.line("  i64 loop_p;  // elements of the loop axis, rounded up to panels");
   out.line("};");
   out.line();
@@ -186,6 +187,8 @@ void KernelText::print_entry(Writer& out) const {
   out.open("extern \"C\" __attribute__((visibility(\"default\"))) int " + kernel.name +
            "(const fl_args* args)");
   out.line("Args a;");
+  out.line("fl_fault fault = {};");
+  out.line("a.fault = args->fault ? args->fault : &fault;");
   read_arguments(out);
   print_work(out);
   out.open("const auto make = [&](char* to, i64 group, i64 item)");
@@ -203,7 +206,8 @@ void KernelText::print_entry(Writer& out) const {
   out.line("unit(a, packs, *(Tile*)tile" + grid_text("", grid) +
            (tiled ? ", lo, rows - lo < step ? rows - lo : step);" : ");"));
   out.close(";");
-  out.line("return run(w, make, compute);");
+  out.line("const int failed = run(w, make, compute);");
+  out.line("return failed ? failed : a.fault->taken ? 2 : 0;");
   out.close();
 }
 
@@ -215,7 +219,7 @@ std::string KernelText::print() {
   out.line("// " + plan_.kernel.name + ": rows in tiles of " + std::to_string(s.row_tile) +
            ", loop axis " + plan_.kernel.loop->name() + " in tiles of " +
            std::to_string(s.loop_tile));
-  for (const char* header : {"abi", "dots", "gemm", "math", "pack", "tile", "work"})
+  for (const char* header : {"abi", "check", "dots", "gemm", "math", "pack", "tile", "work"})
     out.line("#include \"" + std::string(header) + ".h\"");
   out.line();
   out.line("namespace {");

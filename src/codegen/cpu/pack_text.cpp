@@ -13,6 +13,7 @@ bool KernelText::print_panel_copy(Writer& out, const tile::Statement& s, const A
     return false;
   const auto from = operand_in_memory(s, plan_, scope_);
   if (!from || !ir::is_float(s.type) || !ir::is_float(s.body->type)) return false;
+  print_checks(out, plan_, scope_, s);
   const AxisPlan& j = plan_.axis(s.axes.back());
   const AxisPlan& k = plan_.axis(s.axes[rank - 2]);
   std::string source = from->base;

@@ -57,7 +57,15 @@ std::string SimtText::offset_text(const std::string& tensor, const std::string& 
   return terms.empty() ? "0" : join(terms, " + ");
 }
 
-std::string SimtText::input_text(Expr e, const std::vector<std::string>& index) const {
+/// What memory holds may be any index: no element of another tensor is read by it.
+std::string SimtText::input_text(Expr e, std::vector<std::string> index) {
+  const auto of = std::find_if(kernel_.inputs.begin(), kernel_.inputs.end(),
+                               [&](const Input& i) { return i.name == e->name(); });
+  for (size_t d = 0; d < index.size(); ++d) {
+    if (!is_unchecked(e->args[d], of->shape[d])) continue;
+    const std::string extent = scalar()(of->shape[d]);
+    index[d] = "op_max((i64)0, op_min((i64)(" + index[d] + "), (i64)(" + extent + ") - 1))";
+  }
   const std::string at =
       inputs_.at(e->name()) + "[" + offset_text(e->name(), inputs_.at(e->name()), index) + "]";
   if (is_float(e->type)) return "real_of<Real>(" + at + ")";

@@ -63,7 +63,7 @@ class SimtText {
   void barrier();
   std::string element(SimtArray* a);
   std::string leaf(ir::Expr e, const std::vector<std::string>& index);
-  std::string input_text(ir::Expr e, const std::vector<std::string>& index) const;
+  std::string input_text(ir::Expr e, std::vector<std::string> index);
   std::string offset_text(const std::string& tensor, const std::string& pointer,
                           const std::vector<std::string>& index) const;
   std::string local_text(ir::Expr e, const std::vector<std::string>& index);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/rewrite.h"
+#include "ir/simplify.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
@@ -156,9 +157,9 @@ std::string Block::address(const Tensor& tensor, const std::vector<Expr>& index)
   for (size_t d = 0; d < index.size(); ++d) {
     if (tensor.strides[d] == "0" || is_const(index[d], 0)) continue;
     std::string at = value(index[d]);
-    if (conditional_ > 0 || place_.guarded)
-      if (index[d]->op != Op::Axis)
-        at = "min_(max_(" + at + ", 0), " + value(tensor.shape[d]) + " - 1)";
+    const bool any_value = conditional_ > 0 || place_.guarded;
+    if ((any_value && index[d]->op != Op::Axis) || is_unchecked(index[d], tensor.shape[d]))
+      at = "min_(max_(" + at + ", 0), " + value(tensor.shape[d]) + " - 1)";
     text += tensor.strides[d] == "1" ? " + " + at : " + (i64)(" + at + ") * " + tensor.strides[d];
   }
   return text;

@@ -5,6 +5,9 @@
 #include "ir/rewrite.h"
 #include "support/error.h"
 #include "support/programs.h"
+#include "tile/lower.h"
+#include "transform/canonicalize.h"
+#include "transform/stream.h"
 #include "unit/tile/attention_kernel.h"
 
 namespace flashlight {
@@ -168,6 +171,27 @@ TEST(TileInterpret, StatesMoveByEveryTermOfTheirRow) {
   EXPECT_LT(error_now(), 1e-12);
   k.passes[0].states[3].move.erase("count");
   EXPECT_GT(error_now(), 1e-6);
+}
+
+TEST(TileInterpret, AnIndexOutOfRangeIsAnErrorWhereItIsUsed) {
+  const std::string head = "symbol S = 9\ninput t : f32[5]\ninput n : i64[S]\ninput v : f32[S]\n";
+  const auto run = [&](const std::string& weight, double index) {
+    const Program p =
+        parse(head + "compute o[i:3] : f32 = sum[j:S] (" + weight + ") * v[j]\noutput o\n");
+    const Stream s = flashlight::transform::stream(flashlight::transform::canonicalize(p)).at(0);
+    const tile::Target target;
+    const tile::Kernel k = tile::lower(s, tile::choose_schedule(s, {}, target), {}, target);
+    auto inputs = test::random_inputs(p, {{"S", 9}});
+    inputs[1].data = {0, 4, 3, 2, 1, 0, index, 4, 3};
+    std::vector<Array> by_name;
+    for (const Input& i : k.inputs)
+      by_name.push_back(inputs[i.name == "t" ? 0 : i.name == "n" ? 1 : 2]);
+    return tile::interpret(k, by_name, {{"S", 9}});
+  };
+  EXPECT_NO_THROW(run("t[n[j]]", 4));
+  for (double index : {-1., 5.}) EXPECT_THROW(run("t[n[j]]", index), OutOfRange) << index;
+  EXPECT_NO_THROW(run("where(n[j] < 5, t[n[j]], 0.0)", 5));
+  EXPECT_THROW(run("where(n[j] < 5, t[n[j]], 0.0)", -1), OutOfRange);
 }
 
 }  // namespace

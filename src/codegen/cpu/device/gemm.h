@@ -57,9 +57,10 @@ FL_INLINE Inner<R, F> inner(F f) {
   return {f};
 }
 
-// A contraction that starts at 0 is made as two sums of half its length, each in registers: its
-// rounding errors are those of the shorter sums. Below this length it is one (docs/perf-log.md).
-constexpr i64 kHalves = 24;
+// A contraction that starts at 0 is made as four sums of a quarter of its length, each in
+// registers: its rounding errors are those of the shorter sums. Not of fewer terms than kRun
+// (docs/perf-log.md).
+constexpr i64 kRun = 8;
 
 // one register block; PARTIAL: of the last vector only n lanes exist
 template <class T, int MR, int NV, Start START, bool PARTIAL, class Op>
@@ -71,8 +72,9 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   const auto fetch_vector = [n](const T* p, int j) {
     return PARTIAL && j == NV - 1 ? load_n<T>(p, n) : load<T>(p);
   };
-  i64 k = 0, end = START == Start::Zero && K >= kHalves ? K / 2 : K;
-  for (bool first = true;; first = false, end = K) {
+  const i64 quarter = (K + 3) / 4, run = START != Start::Zero ? K : quarter < kRun ? kRun : quarter;
+  i64 k = 0, end = run < K ? run : K;
+  for (bool first = true;; first = false, end = k + run < K ? k + run : K) {
     V c[MR][NV];
     FL_UNROLL for (int i = 0; i < MR; i++) {
       FL_UNROLL for (int j = 0; j < NV; j++) { c[i][j] = splat<T>(identity<R, T>()); }

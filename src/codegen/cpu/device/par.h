@@ -1,6 +1,8 @@
 // Threads and memory of one call.
-//   parallel(f)          f(thread) on every thread of the OpenMP pool that the host (PyTorch) has;
-//                        returns when all have. f must not throw
+//   parallel(tasks, f)   f(thread) on every thread of the OpenMP pool that the host (PyTorch) has,
+//   or
+//                        on this one alone where there is one task; returns when all have. f must
+//                        not throw
 //   max_threads()        how many threads parallel() may use: sizes per-thread buffers
 //   Counter c; c.take(n) the next n units of work for this thread: returns the first of them
 //   Ftz                  while alive, this thread flushes denormals (a denormal operand costs an
@@ -26,8 +28,10 @@ namespace fl {
 
 FL_INLINE int max_threads() { return omp_get_max_threads(); }
 
+// NOTE: not on as many threads as there are tasks: libgomp ends those that it does not need
 template <class F>
-FL_INLINE void parallel(F&& f) {
+FL_INLINE void parallel(i64 tasks, F&& f) {
+  if (tasks <= 1) return f(omp_get_thread_num());
   typedef decltype(&f) Body;
   GOMP_parallel([](void* p) { (*(Body)p)(omp_get_thread_num()); }, (void*)&f, 0, 0);
 }

@@ -28,7 +28,7 @@ template <class Pack, class Unit>
 static int run_owned(const Work& w, Pack& pack, Unit& unit) {
   Counter next;
   int failed = 0;
-  parallel([&](int) {
+  parallel(w.groups, [&](int) {
     Ftz ftz;
     Memory packs(w.pack_bytes), tile(w.tile_bytes);
     if (!packs.p || !tile.p) {
@@ -51,14 +51,14 @@ static int run_shared(const Work& w, Pack& pack, Unit& unit) {
   int failed = 0;
   const i64 chunk = 8;
   if (w.pack_bytes > 0) {
-    parallel([&](int) {
+    parallel((w.groups * w.items + chunk - 1) / chunk, [&](int) {
       Ftz ftz;
       for (i64 e; (e = packed.take(chunk)) < w.groups * w.items;)
         for (i64 i = e; i < e + chunk && i < w.groups * w.items; i++)
           pack(packs.p + w.pack_bytes * (usize)(i / w.items), i / w.items, i % w.items);
     });
   }
-  parallel([&](int) {
+  parallel(w.groups * w.units, [&](int) {
     Ftz ftz;
     Memory tile(w.tile_bytes);
     if (!tile.p) {
