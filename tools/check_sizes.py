@@ -24,7 +24,9 @@ FRONT_DOOR_BUDGET = 1700
 # 17000 -> 25000: the CUDA back end 5700 (the general path 1500, fragments with the tensor-core and
 # Hopper paths 3200, plans and text the rest), its runtime on the driver and NVRTC 1200, schedules
 # and their choice 500.
-CORE_BUDGET = 25_000
+# 25000 -> 25800: tiles that data leave out (what may be asked 100, the test in a kernel, its
+# interpreter and verifier 270, CPU text 170), and room for what comes beside it.
+CORE_BUDGET = 25_800
 
 # Path or path:function -> why it may be longer. The list may only shrink: an entry that is no
 # longer needed fails.

@@ -28,7 +28,9 @@ std::vector<std::string> reserved_names() {
       "bf16",     "rounded",     "fill",      "any",        "all",
       "gather",   "exp2_nonpos", "exp_below", "inner",      "Dot",
       "offsets",  "data",        "nonempty",  "gemm_block", "contract_block",
-      "dot_rows", "step",        "Work",      "run",        "to"};
+      "dot_rows", "step",        "Work",      "run",        "to",
+      "some",     "dead",        "skipped",   "first",      "start",
+      "end",      "extent"};
   return names;
 }
 
