@@ -53,6 +53,7 @@ void bind_compile(nb::module_& m) {
       .def_ro("merge", &KernelFacts::merge)
       .def_ro("schedule", &KernelFacts::schedule)
       .def_ro("resources", &KernelFacts::resources)
+      .def_ro("skips", &KernelFacts::skips)
       .def_ro("notes", &KernelFacts::notes)
       .def_ro("passed_over", &KernelFacts::passed_over)
       .def_ro("source", &KernelFacts::source)

@@ -28,7 +28,9 @@ FRONT_DOOR_BUDGET = 1780
 # 25000 -> 25400: rings of values that change with the row (110), operands that are made once (80),
 # rows that come in pieces of eight bytes (130).
 # 25400 -> 25800: indices from memory are checked, in both interpreters and on both back ends (170).
-CORE_BUDGET = 25_800
+# 25800 -> 26600: tiles that data leave out (what may be asked 100, the test in a kernel, its
+# interpreter and verifier 270, CPU text 170), and room for what comes beside it.
+CORE_BUDGET = 26_600
 
 # Path or path:function -> why it may be longer. The list may only shrink: an entry that is no
 # longer needed fails.

@@ -44,6 +44,7 @@ class Kernel:
     saved_bytes: int  # values that never are in memory together
     schedule: str
     resources: str  # GPU: registers, spills and shared memory, as ptxas counts them
+    skips: str  # CPU: the test that data are asked per panel; empty: tiles are counted exactly
     notes: list[str]  # GPU: roles of warps; lazy, speculate, overlap, or why not
     passed_over: list[str]  # GPU: schedules that were not taken, and why
     source: str = field(repr=False)
@@ -61,6 +62,7 @@ class Kernel:
             *(f"  passed over: {line}" for line in grouped(self.passed_over)),
             f"  tiles     {tiles.dead / count:.0%} dead, {tiles.partial / count:.0%} partial, "
             f"{tiles.full / count:.0%} full",
+            *([f"  skips     {self.skips}"] if self.skips else []),
             f"  work      {self.flops / 1e9:.3g} GFLOP, {self.bytes / 2**20:.3g} MiB moved, "
             f"{self.saved_bytes / 2**20:.3g} MiB never stored",
             "  update",
@@ -124,6 +126,7 @@ def kernels_of(text, tune=False) -> list[Kernel]:
             saved_bytes=facts.saved_bytes,
             schedule=facts.schedule,
             resources=facts.resources,
+            skips=facts.skips,
             notes=facts.notes,
             passed_over=facts.passed_over,
             source=facts.source,

@@ -32,6 +32,11 @@ struct Liveness {
   /// Bool over Symbols (finals of this pass) and Loads (finals of earlier ones): skipping was exact
   /// for this row. Null: always exact.
   ir::Expr certificate;
+  /// Implied by what keeps a state alive, as `condition`, but evaluated at run time: over axes,
+  /// sizes and elements of inputs (indices are in range whatever guards stand around it). Null:
+  /// ranges say it all, or nothing is known before the scores.
+  ir::Expr probe;
+  ir::Expr probe_certificate;  // as `certificate`, for what the probe skips
   /// Conditions that hold for all of a full tile: nodes of the bodies, or Not of such a node. Those
   /// of which nothing is known for whole tiles are left out.
   std::vector<ir::Expr> predicates;
@@ -41,6 +46,8 @@ struct Liveness {
 /// false one conjunction at a time and evaluates the bodies abstractly: -inf, 0 and finite fills
 /// (constants <= -1e4 selected, <= -6e4 added) give the identity of the state's op or they do not.
 /// Inputs are finite here, and data that a fill is added to is smaller than half of the fill.
-Liveness liveness(const ir::Stream& stream, const ir::StreamPass& pass);
+/// `rows`: as may_hold's; a probe is for what cannot be said of all of them at once.
+Liveness liveness(const ir::Stream& stream, const ir::StreamPass& pass,
+                  const std::map<ir::Expr, Interval>& rows = {});
 
 }  // namespace flashlight::analysis

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "analysis/abstract.h"
+#include "analysis/intervals.h"
 #include "analysis/live.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
@@ -14,7 +15,8 @@ using namespace ir;
 struct Mask {
   Expr condition;
   bool live;
-  std::vector<size_t> states;  // whose identity it gives
+  bool bounds = false, open = false;  // the loop; a question that only data answer
+  std::vector<size_t> states;         // whose identity it gives
   std::vector<Expr> certificates;
 };
 
@@ -49,31 +51,78 @@ bool is_early(const Stream& stream, Expr e) {
   return true;
 }
 
-/// Implied by e (truth: or by its negation): what is not early is taken to be live.
-Expr weakened(const Stream& stream, Expr e, bool truth) {
-  if (e->op == Op::Not) return unary(Op::Not, weakened(stream, e->args[0], !truth));
-  if (e->op == Op::And || e->op == Op::Or)
-    return binary(e->op, weakened(stream, e->args[0], truth), weakened(stream, e->args[1], truth));
-  return is_early(stream, e) ? e : boolean(truth);
+/// Says nothing of scores, references or earlier passes: inputs, axes and sizes alone.
+bool is_testable(const Stream& stream, Expr e) {
+  const auto named = [](const auto& list, Expr n) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const auto& item) { return item.name == n->name(); });
+  };
+  bool found = true;
+  visit(e, [&](Expr n) {
+    if (n->op == Op::Load) found &= named(stream.inputs, n);
+    if (n->op == Op::Symbol) found &= named(stream.symbols, n);
+  });
+  return found;
 }
 
-Expr live_condition(const Stream& stream, const Mask& m) {
-  const Expr e = weakened(stream, m.condition, m.live);
+using Judge = bool (*)(const Stream&, Expr);
+
+/// Implied by e (truth: or by its negation): what is not known is taken to be live.
+Expr weakened(const Stream& stream, Expr e, bool truth, Judge known) {
+  const auto part = [&](size_t i, bool side) { return weakened(stream, e->args[i], side, known); };
+  if (e->op == Op::Not) return unary(Op::Not, part(0, !truth));
+  if (e->op == Op::And || e->op == Op::Or) return binary(e->op, part(0, truth), part(1, truth));
+  return known(stream, e) ? e : boolean(truth);
+}
+
+Expr live_condition(const Stream& stream, const Mask& m, Judge known) {
+  const Expr e = weakened(stream, m.condition, m.live, known);
   return m.live ? e : unary(Op::Not, e);
 }
 
 /// Nothing is gained from a condition that bounds no loop, and it may need a certificate.
 bool bounds_loop(const Stream& stream, const Mask& m) {
-  const LoopRange r = may_hold(live_condition(stream, m), stream.loop, {});
+  const LoopRange r = may_hold(live_condition(stream, m, is_early), stream.loop, {});
   return r.lo || r.hi;
 }
 
-std::vector<Mask> masks(const Stream& stream, const StreamPass& pass) {
+/// Some part of it is no range of the loop, but can be tested.
+bool is_open(const Stream& stream, Expr e, bool truth, const Rows& rows) {
+  if (e->op == Op::Not) return is_open(stream, e->args[0], !truth, rows);
+  if (e->op == Op::And || e->op == Op::Or)
+    return is_open(stream, e->args[0], truth, rows) || is_open(stream, e->args[1], truth, rows);
+  const bool varies = uses(e, stream.loop) || depends_on_rows(e, rows);
+  if (!varies || !is_testable(stream, e)) return false;
+  const LoopRange r = may_hold(truth ? e : unary(Op::Not, e), stream.loop, rows);
+  return !r.lo && !r.hi;
+}
+
+/// A test stands alone: indices that a guard kept in range are clamped. Where the guard is false,
+/// any value will do.
+Expr in_range(const Stream& stream, Expr e) {
+  const Expr zero = constant(int64_t{0}), one = constant(int64_t{1});
+  return transform(e, [&](Expr n) {
+    if (n->op != Op::Load) return n;
+    const auto in = std::find_if(stream.inputs.begin(), stream.inputs.end(),
+                                 [&](const Input& i) { return i.name == n->name(); });
+    std::vector<Expr> index = n->args;
+    for (size_t d = 0; d < index.size(); ++d) {
+      const Expr last = in->shape[d] - one;
+      if (!known_le(index[d], last)) index[d] = binary(Op::Min, index[d], last);
+      if (!known_le(zero, n->args[d])) index[d] = binary(Op::Max, zero, index[d]);
+    }
+    return load(n->name(), index, n->type);
+  });
+}
+
+std::vector<Mask> masks(const Stream& stream, const StreamPass& pass, const Rows& rows) {
   std::vector<Mask> out;
   for (Expr condition : conditions(stream, pass))
     for (const bool live : {true, false}) {
-      Mask m{condition, live, {}, {}};
-      if (!bounds_loop(stream, m)) continue;
+      Mask m{condition, live, false, false, {}, {}};
+      m.bounds = bounds_loop(stream, m);
+      m.open = is_open(stream, condition, live, rows);
+      if (!m.bounds && !m.open) continue;
       for (size_t i = 0; i < pass.states.size(); ++i) {
         AbstractEvaluator evaluate(stream, pass, {condition, !live});
         if (!evaluate.is_identity(pass.states[i])) continue;
@@ -109,37 +158,56 @@ Expr all_of(const std::vector<Expr>& list) {
 }
 
 /// Null if some state has no mask: it is fed everywhere.
-Expr live_anywhere(const Stream& stream, const std::vector<const Mask*>& used, size_t states) {
+Expr live_anywhere(const Stream& stream, const std::vector<const Mask*>& used, size_t states,
+                   Judge known) {
   Expr out;
   for (size_t i = 0; i < states; ++i) {
     std::vector<Expr> kept;
     for (const Mask* m : used)
       if (std::count(m->states.begin(), m->states.end(), i))
-        add_once(&kept, live_condition(stream, *m));
+        add_once(&kept, live_condition(stream, *m, known));
     if (kept.empty()) return Expr();
     out = out ? binary(Op::Or, out, all_of(kept)) : all_of(kept);
   }
   return out;
 }
 
+Expr certificate_of(const std::vector<const Mask*>& used) {
+  std::vector<Expr> all;
+  for (const Mask* m : used)
+    for (Expr c : m->certificates) add_once(&all, c);
+  return all_of(all);
+}
+
+using Flag = bool Mask::*;
+
+/// Masks with the flag, those that kill every state if there are any.
+std::vector<const Mask*> chosen(const std::vector<Mask>& found, Flag flag, size_t states) {
+  std::vector<const Mask*> common, all;
+  for (const Mask& m : found) {
+    if (!(m.*flag)) continue;
+    all.push_back(&m);
+    if (m.states.size() == states) common.push_back(&m);
+  }
+  return common.empty() ? all : common;
+}
+
 }  // namespace
 
-Liveness liveness(const Stream& stream, const StreamPass& pass) {
-  const std::vector<Mask> found = masks(stream, pass);
+Liveness liveness(const Stream& stream, const StreamPass& pass, const Rows& rows) {
+  const std::vector<Mask> found = masks(stream, pass, rows);
+  const size_t states = pass.states.size();
   Liveness out;
-  std::vector<const Mask*> common, used;
-  for (const Mask& m : found) {
-    collect_predicates(stream, m.condition, m.live, &out.predicates);
-    used.push_back(&m);
-    if (m.states.size() == pass.states.size()) common.push_back(&m);
+  for (const Mask& m : found)
+    if (m.bounds) collect_predicates(stream, m.condition, m.live, &out.predicates);
+  const auto bounding = chosen(found, &Mask::bounds, states);
+  out.condition = live_anywhere(stream, bounding, states, is_early);
+  if (out.condition) out.certificate = certificate_of(bounding);
+  const auto open = chosen(found, &Mask::open, states);
+  if (Expr probe = live_anywhere(stream, open, states, is_testable)) {
+    out.probe = in_range(stream, probe);
+    out.probe_certificate = certificate_of(open);
   }
-  if (!common.empty()) used = common;
-  out.condition = live_anywhere(stream, used, pass.states.size());
-  if (!out.condition) return out;
-  std::vector<Expr> certificates;
-  for (const Mask* m : used)
-    for (Expr c : m->certificates) add_once(&certificates, c);
-  out.certificate = all_of(certificates);
   return out;
 }
 

@@ -93,10 +93,24 @@ void count_tiles(const tile::Kernel& k, Bindings sizes, KernelFacts& out) {
     const int64_t full_lo = at(p.full.lo, 0), full_hi = at(p.full.hi, 0);
     for (int64_t j = 0; j < length; j += step) {
       const int64_t end = std::min(j + step, length);
-      const bool dead = end <= live_lo || j >= live_hi, full = j >= full_lo && end <= full_hi;
+      const bool dead = end <= live_lo || j >= live_hi;
+      const bool full = !p.probe && j >= full_lo && end <= full_hi;  // data may still say no
       (dead ? out.dead : full ? out.full : out.partial) += grid;
     }
   }
+}
+
+std::string skips_text(const tile::Kernel& k) {
+  std::string out;
+  for (const tile::Pass& p : k.passes) {
+    if (!p.probe || !k.schedule.path.empty()) continue;
+    out += (out.empty() ? "panels of " + std::to_string(k.schedule.panel) + " " + k.loop->name() +
+                              " where data say nowhere "
+                        : "; ") +
+           print(p.probe->condition);
+    if (p.probe->some_row) out += ", asked first " + print(p.probe->some_row);
+  }
+  return out;
 }
 
 void count_work(const ir::Stream& s, const Bindings& sizes, KernelFacts& out) {
@@ -130,6 +144,7 @@ KernelFacts facts_of(const Variants& variants, const Bindings& sizes) {
     out.schedule = schedule_text(v.kernel.schedule);
     out.source = v.text;
     out.resources = v.resources;
+    out.skips = skips_text(v.kernel);
     out.notes = v.notes;
     out.passed_over = v.passed_over;
     count_tiles(v.kernel, sizes, out);

@@ -16,6 +16,7 @@ struct KernelFacts {
   std::string schedule;
   std::string source;                       // of the last variant made; empty before the first call
   std::string resources;                    // GPU: registers, spills, shared memory of that variant
+  std::string skips;                        // CPU: what data leave out; empty: no such test
   std::vector<std::string> notes;           // GPU: roles, shortcuts, why others do not apply
   std::vector<std::string> passed_over;     // GPU: schedules that were not taken, and why
   int64_t dead = 0, partial = 0, full = 0;  // tiles of the score space

@@ -22,6 +22,8 @@ constexpr std::array kRowTiles = {RowTile{192, 1.00}, RowTile{96, 1.02}, RowTile
                                   RowTile{24, 1.2},   RowTile{12, 1.5},  RowTile{6, 2.0}};
 constexpr double kCacheShare = 0.6;
 constexpr int64_t kLong = 2048;
+/// Columns that a row may see where data say which: a guess, some hundred as documents have.
+constexpr double kSpan = 512;
 
 int64_t product(const std::vector<Expr>& axes, const Bindings& sizes) {
   int64_t n = 1;
@@ -65,7 +67,9 @@ double live_columns(const Kernel& k, const Pass& p, int64_t rows, Bindings sizes
     bool loads = !loads_of(e).empty() || !axes_of(e).empty();
     return loads ? otherwise : double(evaluate(e, sizes));
   };
-  return std::max(1.0, value(p.live.hi, extent) - value(p.live.lo, 0));
+  const double columns = std::max(1.0, value(p.live.hi, extent) - value(p.live.lo, 0));
+  const bool by_row = p.probe && uses_any(p.probe->condition, k.tiled);
+  return by_row ? std::min(columns, kSpan + double(rows)) : columns;
 }
 
 }  // namespace

@@ -9,9 +9,10 @@
 //   1. `before` statements, then states without references absorb the tile;
 //   2. every reference moves to its target; states with a `move` are taken there;
 //   3. `after` statements (they see the new references), states with references absorb the tile.
-// In tiles inside `full` no predicate can fire: `before_full`/`after_full`/bodies_full are used.
-// Operands in `packs` do not depend on the row tile: they are made once for all units that share
-// the pack axes.
+// A `probe` may cut the loop tiles: a tile begins at the first panel of loop elements that lives,
+// and dead panels at its end are left to the next one. In tiles inside `full` no predicate can
+// fire: `before_full`/`after_full`/bodies_full are used. Operands in `packs` do not depend on the
+// row tile: they are made once for all units that share the pack axes.
 #pragma once
 #include <optional>
 
@@ -72,12 +73,32 @@ struct Range {
   Expr lo, hi;
 };
 
+/// What data say of a tile before any score is made: a Bool over tiled, whole and grid axes, the
+/// loop, sizes and inputs. A panel of loop elements where it is false everywhere gives every state
+/// its identity: a tile begins at one that lives and ends after one.
+struct Probe {
+  Expr condition;
+  /// One number for the rows of a tile: the least or the largest value.
+  struct Summary {
+    std::string name;
+    Expr value;  // Int, without the loop axis
+    ir::Reduce op;
+    std::vector<Expr> axes;  // reduced: all that `value` has and the grid has not
+  };
+  std::vector<Summary> summaries;
+  /// Over the loop and Symbols of summaries: true wherever `condition` holds for some row, so it is
+  /// asked first. Null: nothing cheaper is known.
+  Expr some_row;
+  Expr certificate;  // of what is left out, as that of a pass
+};
+
 struct Pass {
   Range live;  // outside it every state would receive its identity
   Range full;  // inside it (a part of live) no predicate fires; empty: hi <= lo
-  /// Bool per row over finals/states: skipping was exact. Null: always. If a row of the unit fails,
-  /// the pass runs again over the whole loop axis.
+  /// Bool per row over finals/states: skipping was exact. Null: always. If a row of the unit fails
+  /// and something was skipped, the pass runs again over the whole loop axis, without the probe.
   Expr certificate;
+  std::optional<Probe> probe;
   std::vector<Statement> before, after;            // partial tiles
   std::vector<Statement> before_full, after_full;  // full tiles; same names as in the lists above
   std::vector<Contraction> contractions;           // of statements in before/after

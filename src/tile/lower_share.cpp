@@ -7,6 +7,7 @@
 #include "ir/simplify.h"
 #include "tile/assume.h"
 #include "tile/lower_pass.h"
+#include "tile/probe.h"
 
 namespace flashlight::tile {
 
@@ -178,8 +179,11 @@ void PassLowering::ranges() {
   auto range = [&](const analysis::LoopRange& r) {
     return Range{r.lo ? r.lo : zero, r.hi ? r.hi : extent};
   };
-  analysis::Liveness live = analysis::liveness(stream_, source_);
+  analysis::Liveness live = analysis::liveness(stream_, source_, rows);
   pass_.certificate = live.certificate ? roles_.local(live.certificate) : Expr();
+  pass_.probe = make_probe(live, stream_.loop, rows);
+  if (pass_.probe && pass_.probe->certificate)
+    pass_.probe->certificate = roles_.local(pass_.probe->certificate);
   // Not simplified here: the bounds of the row tile are Symbols that may be 0, unlike sizes.
   pass_.live = pass_.full = {zero, extent};
   if (live.condition) pass_.live = range(analysis::may_hold(live.condition, stream_.loop, rows));

@@ -86,6 +86,7 @@ class Printer {
     line(1, "pass " + std::to_string(index) + ": " + k_.loop->name() + " in " + range(p.live));
     depth_ = 2;
     line(2, "no mask in " + range(p.full));
+    if (p.probe) probe(*p.probe);
     if (p.certificate) line(2, "exact if " + print(p.certificate) + ", else again over all");
     statements("before", p.before, p.contractions);
     for (const State& s : p.states)
@@ -104,6 +105,15 @@ class Printer {
     for (const auto& f : p.finals)
       line(2, "final " + value_text(f.name, f.axes) + " = " + print(f.body));
     depth_ = 1;
+  }
+
+  void probe(const Probe& p) {
+    for (const Probe::Summary& s : p.summaries)
+      line(2, "summary " + s.name + " = " + reduce_text(s.op) + "(" + names_text(s.axes) + ") " +
+                  print(s.value));
+    line(2, "panels live where " + print(p.condition));
+    if (p.some_row) line(2, "  asked first: " + print(p.some_row));
+    if (p.certificate) line(2, "  exact if " + print(p.certificate) + ", else again over all");
   }
 
   void state(const State& s) {

@@ -26,7 +26,10 @@ class Unit {
   void contract(const Contraction& c, Buffer* value, const std::function<bool()>& alive);
 
   void pass(const Pass& p);
-  void loop(const Pass& p, Bounds live, Bounds full);
+  /// Whether all of the loop axis was run.
+  bool loop(const Pass& p, Bounds live, Bounds full, bool probed);
+  void summaries(const Pass& p);
+  bool lives(const Pass& p, Bounds panel);
   void step(const Pass& p, Bounds at, bool full, double share);
   void start(const Pass& p);
   void absorb(const Pass& p, bool with_references, bool full);

@@ -4,6 +4,7 @@
 
 #include "ir/rewrite.h"
 #include "support/error.h"
+#include "tile/probe.h"
 #include "tile/unit.h"
 
 namespace flashlight::tile {
@@ -20,10 +21,11 @@ Unit::Bounds Unit::bounds(const Range& r) {
 
 void Unit::pass(const Pass& p) {
   const Bounds full = bounds(p.full);
-  loop(p, bounds(p.live), full);
+  summaries(p);
+  const bool whole = loop(p, bounds(p.live), full, true);
   finals(p);
-  if (!certified(p)) {
-    loop(p, {0, extent()}, full);
+  if (!whole && !certified(p)) {
+    loop(p, {0, extent()}, full, false);
     finals(p);
   }
   for (const State& s : p.states) scope_.values.erase(s.name);
@@ -44,15 +46,54 @@ void Unit::start(const Pass& p) {
   }
 }
 
-void Unit::loop(const Pass& p, Bounds live, Bounds full) {
+bool Unit::loop(const Pass& p, Bounds live, Bounds full, bool probed) {
   start(p);
   const int64_t panel = kernel_.schedule.panel, tile = kernel_.schedule.loop_tile;
   const int64_t first = live.lo / panel * panel;
-  for (int64_t lo = first; lo < live.hi && live.lo < live.hi; lo += tile) {
-    const int64_t hi = std::min(lo + tile, live.hi);
+  const auto dead = [&](int64_t lo, int64_t hi) {
+    return p.probe && probed && !lives(p, {lo, std::min(hi, live.hi)});
+  };
+  bool whole = first == 0 && live.hi == extent();
+  for (int64_t lo = first; lo < live.hi && live.lo < live.hi;) {
+    if (dead(lo, lo + panel)) {
+      whole = false;
+      lo += panel;
+      continue;
+    }
+    int64_t end = lo + tile;
+    while (end - panel > lo && (end - panel >= live.hi || dead(end - panel, end))) end -= panel;
+    const int64_t hi = std::min(end, live.hi);
     const double share = static_cast<double>(hi - first) / static_cast<double>(live.hi - first);
     step(p, {lo, hi}, lo >= full.lo && hi <= full.hi, share);
+    lo = end;
   }
+  return whole;
+}
+
+void Unit::summaries(const Pass& p) {
+  if (!p.probe) return;
+  for (const Probe::Summary& s : p.probe->summaries) {
+    Scalar value(s.value, scope_, space_);
+    double best = identity(s.op, s.value->type);
+    space_.each(s.axes, [&] { best = combine(s.op, best, value()); });
+    scope_.numbers[s.name] = best;
+  }
+}
+
+/// Whether the probe holds somewhere in a panel, for a row that the summaries do not exclude.
+bool Unit::lives(const Pass& p, Bounds panel) {
+  space_.set(kernel_.loop, panel.lo, panel.hi);
+  Scalar condition(p.probe->condition, scope_, space_);
+  const Expr first = p.probe->some_row ? p.probe->some_row : boolean(true);
+  Scalar some_row(first, scope_, space_);
+  std::vector<Expr> axes = {kernel_.loop};
+  for (const auto* list : {&kernel_.tiled, &kernel_.whole})
+    for (Expr a : *list)
+      if (uses(p.probe->condition, a)) axes.push_back(a);
+  bool column = false, element = false;
+  space_.each({kernel_.loop}, [&] { column |= some_row() != 0; });
+  if (column) space_.each(axes, [&] { element |= condition() != 0; });
+  return element;
 }
 
 void Unit::step(const Pass& p, Bounds at, bool full, double share) {
@@ -189,21 +230,22 @@ void Unit::final_value(const Pass& p, const StreamPass::Final& f) {
 }
 
 bool Unit::certified(const Pass& p) {
-  if (!p.certificate) return true;
+  const Expr exact = certificate(p);
+  if (!exact) return true;
   Scope scope = scope_;
   for (const auto& f : p.finals) scope.values[f.name] = scope_.buffers.at(f.name).get();
   std::vector<Expr> axes;
   const auto add = [&](Expr a) {
     if (std::find(axes.begin(), axes.end(), a) == axes.end()) axes.push_back(a);
   };
-  visit(p.certificate, [&](Expr n) {
+  visit(exact, [&](Expr n) {
     if (n->op == Op::Axis) add(n);
     if (n->op == Op::Symbol && scope.values.count(n->name()))
       for (Expr a : scope.values.at(n->name())->axes) add(a);
   });
   bool all = true;
-  Scalar certificate(p.certificate, scope, space_);
-  space_.each(axes, [&] { all &= certificate() != 0; });
+  Scalar holds(exact, scope, space_);
+  space_.each(axes, [&] { all &= holds() != 0; });
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include "ir/rewrite.h"
 #include "support/error.h"
 #include "tile/kernel.h"
+#include "tile/probe.h"
 
 namespace flashlight::tile {
 namespace {
@@ -204,6 +205,7 @@ class Verifier {
     for (const State& s : p.states) values_.insert(s.name);
     at_ = "pass of " + k_.name;
     ranges(p);
+    if (p.probe) probe(*p.probe);
     for (const bool full : {true, false}) {
       statements_ = outer, ranks_ = outer_ranks;
       phases(p, full);
@@ -279,6 +281,25 @@ class Verifier {
     values_ = outer;
   }
 
+  void probe(const Probe& p) {
+    at_ = "probe of " + k_.name;
+    const auto known = [&](Expr e, const Axes& axes) {
+      expression(e, axes);
+      for (const std::string& n : names_loaded(e)) need(inputs_.count(n), "it loads " + n);
+    };
+    known(p.condition, inside_);
+    need(p.condition->type == Type::Bool, "is no Bool");
+    const Names outer = values_;
+    for (const Probe::Summary& s : p.summaries) {
+      subset(s.axes, joined({k_.tiled, k_.whole}), "summary has axis");
+      known(s.value, s.axes);
+      need(s.op == Reduce::Min || s.op == Reduce::Max, "summary is no extreme value");
+      values_.insert(s.name);
+    }
+    if (p.some_row) known(p.some_row, {k_.loop});
+    values_ = outer;
+  }
+
   void reference(const StreamReference& r, const Pass& p) {
     at_ = "reference " + r.name;
     subset(r.axes, joined({k_.tiled, k_.whole}), "has axis");
@@ -310,9 +331,9 @@ class Verifier {
     }
     for (const auto& f : p.finals) ranks_[f.name] = f.axes.size();
     at_ = "certificate of " + k_.name;
-    if (p.certificate) {
-      expression(p.certificate, joined({k_.tiled, k_.whole}));
-      need(p.certificate->type == Type::Bool, "is no Bool");
+    if (const Expr exact = certificate(p)) {
+      expression(exact, joined({k_.tiled, k_.whole}));
+      need(exact->type == Type::Bool, "is no Bool");
     }
     values_ = outer;
     values_.insert(mine.begin(), mine.end());

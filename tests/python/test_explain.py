@@ -24,6 +24,16 @@ def test_causal_attention():
     assert kernel.name in text and "dead" in text and "nothing" in text
 
 
+def test_tests_of_data_are_named_and_their_tiles_are_not_called_full():
+    case = CASES["document"]
+    (kernel,) = torch_flashlight.explain(case.fn, *case.make(H=2, S=300, D=16)).kernels
+    assert kernel.tiles.full == 0 and kernel.tiles.partial > 0
+    assert "asked first" in kernel.skips and kernel.skips in str(kernel)
+    case = CASES["causal"]
+    (kernel,) = torch_flashlight.explain(case.fn, *case.make(H=2, S=300, D=16)).kernels
+    assert kernel.skips == "" and "skips" not in str(kernel)
+
+
 def test_what_is_left_has_its_reason():
     def fn(x):
         return x.cumsum(-1) * 2

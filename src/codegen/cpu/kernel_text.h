@@ -63,6 +63,7 @@ class KernelText {
   void print_step(const tile::Pass& pass, const std::string& name);
   std::string phase_text(const tile::Pass& pass, bool full, bool after);
   void print_range(Writer& out, const tile::Pass& pass, const std::string& step);
+  void print_tiles(Writer& out, const tile::Pass& pass, const std::string& step, bool full);
   void add_finals(PhasePrinter& unit, const tile::Pass& pass, bool transient);
   void add_final(PhasePrinter& unit, const tile::Pass& pass, const ir::StreamPass::Final& f,
                  bool transient);
@@ -72,6 +73,11 @@ class KernelText {
                      const std::vector<tile::Contraction>& contractions);
   void add_state(PhasePrinter& phase, const tile::Pass& pass, const tile::State& s, bool full,
                  const Scope& scope);
+
+  // probe_text.cpp: tiles that data leave out
+  std::string print_probe(const tile::Pass& pass);
+  void print_any(Writer& out, Expr condition, const std::string& found, bool otherwise);
+  void print_summaries(Writer& out, const tile::Probe& probe);
 
   // move_text.cpp: references, and what follows them
   void declare_states(const tile::Pass& pass);

@@ -4,6 +4,7 @@
 #include "codegen/cpu/kernel_text.h"
 #include "ir/rewrite.h"
 #include "support/error.h"
+#include "tile/probe.h"
 
 namespace flashlight::codegen::cpu {
 namespace {
@@ -34,9 +35,9 @@ std::set<std::string> observed(const tile::Kernel& kernel, size_t pass) {
     for (const tile::State& s : later.states) look(s.body);
     for (const auto& r : later.references) look(r.target), look(r.start);
     for (const auto& f : later.finals) look(f.body);
-    look(later.certificate);
+    look(tile::certificate(later));
   }
-  look(kernel.passes[pass].certificate);
+  look(tile::certificate(kernel.passes[pass]));
   const auto& finals = kernel.passes[pass].finals;
   for (auto f = finals.rbegin(); f != finals.rend(); ++f)
     if (names.count(f->name)) look(f->body);
@@ -179,32 +180,66 @@ void KernelText::print_step(const tile::Pass& pass, const std::string& name) {
 }
 
 void KernelText::print_range(Writer& out, const tile::Pass& pass, const std::string& step) {
-  const AxisPlan& j = plan_.axis(plan_.kernel.loop);
-  const std::string tile = std::to_string(plan_.kernel.schedule.loop_tile);
   const std::string extent = plan_.size_text(plan_.kernel.loop->extent());
   const auto text = [&](Expr e) { return scalar_text(plan_, scope_, e); };
+  const bool redone = static_cast<bool>(tile::certificate(pass));
   const auto bound = [&](const char* name, Expr e, const char* otherwise) {
     const std::string value =
-        pass.certificate ? std::string("redo ? ") + otherwise + " : " + text(e) : text(e);
+        redone ? std::string("redo ? ") + otherwise + " : " + text(e) : text(e);
     out.line("const i64 " + std::string(name) + " = " + value + ";");
   };
-  const std::string arguments = "(a, k, t" + grid_text("", plan_.kernel.grid.size()) +
-                                tile_text("") + ", " + j.id + "_lo, " + j.id + "_n);";
   out.line("const i64 extent = " + extent + ";");
   bound("live_lo", pass.live.lo, "0");
   bound("live_hi", pass.live.hi, "extent");
+  out.line("const i64 start = (live_lo > 0 ? live_lo : 0) / P * P;");
   out.line("const i64 end = live_hi < extent ? live_hi : extent;");
+  if (redone) out.line("skipped = start > 0 || end < extent;");
   const bool full = !never_full(pass.full);
   if (full) bound("full_lo", pass.full.lo, "extent"), bound("full_hi", pass.full.hi, "0");
-  out.open("for (i64 " + j.id + "_lo = (live_lo > 0 ? live_lo : 0) / P * P; " + j.id +
-           "_lo < end; " + j.id + "_lo += " + tile + ")");
-  out.line("const i64 " + j.id + "_n = end - " + j.id + "_lo < " + tile + " ? end - " + j.id +
-           "_lo : " + tile + ";");
+  print_tiles(out, pass, step, full);
+}
+
+void KernelText::print_tiles(Writer& out, const tile::Pass& pass, const std::string& step,
+                             bool full) {
+  const std::string j = plan_.axis(plan_.kernel.loop).id, lo = j + "_lo", n = j + "_n";
+  const std::string tile = std::to_string(plan_.kernel.schedule.loop_tile);
+  const std::string arguments = "(a, k, t" + grid_text("", plan_.kernel.grid.size()) +
+                                tile_text("") + ", " + lo + ", " + n + ");";
+  const std::string probe = pass.probe ? print_probe(pass) : "";
+  if (pass.probe) {
+    print_summaries(out, *pass.probe);
+    out.open("const auto dead = [&](i64 " + lo + ")");
+    if (tile::certificate(pass)) out.line("if (redo) return false;");
+    out.line("const bool whole = " + lo + " + P <= end;");
+    const std::string list = "(a" + grid_text("", plan_.kernel.grid.size()) + tile_text("");
+    std::string rows;
+    for (const tile::Probe::Summary& s : pass.probe->summaries)
+      rows += ", " + plan_.sizes.at(s.name);
+    out.line("return !(whole ? " + probe + "<false>" + list + rows + ", " + lo + ", P) : " + probe +
+             "<true>" + list + rows + ", " + lo + ", end - " + lo + "));");
+    out.close(";");
+  }
+  out.open("for (i64 " + lo + " = start; " + lo + " < end; " + lo + " += " + tile + ")");
+  if (pass.probe) {
+    const std::string first = "const i64 first = " + lo + ";";
+    if (tile::certificate(pass)) out.line(first);
+    out.line("while (" + lo + " < end && dead(" + lo + ")) " + lo + " += P;");
+    if (tile::certificate(pass)) out.line("skipped |= " + lo + " != first;");
+    out.line("if (" + lo + " >= end) break;");
+    out.line("i64 " + n + " = end - " + lo + " < " + tile + " ? end - " + lo + " : " + tile + ";");
+    out.open("while (" + n + " > P && dead(" + lo + " + (" + n + " - 1) / P * P))");
+    out.line(n + " = (" + n + " - 1) / P * P;");
+    if (tile::certificate(pass)) out.line("skipped = true;");
+    out.close();
+  } else {
+    out.line("const i64 " + n + " = end - " + lo + " < " + tile + " ? end - " + lo + " : " + tile +
+             ";");
+  }
   if (full)
-    out.line("if (" + j.id + "_n % P == 0 && " + j.id + "_lo >= full_lo && " + j.id + "_lo + " +
-             j.id + "_n <= full_hi) " + step + "<true, false>" + arguments);
+    out.line("if (" + n + " % P == 0 && " + lo + " >= full_lo && " + lo + " + " + n +
+             " <= full_hi) " + step + "<true, false>" + arguments);
   else
-    out.line("if (" + j.id + "_n % P == 0) " + step + "<false, false>" + arguments);
+    out.line("if (" + n + " % P == 0) " + step + "<false, false>" + arguments);
   out.line("else " + step + "<false, true>" + arguments);
   out.close();
 }
@@ -220,14 +255,19 @@ void KernelText::print_pass(PhasePrinter& unit, size_t index) {
   Writer& out = unit.writer();
   out.line("// pass " + std::to_string(index + 1) + " of " +
            std::to_string(plan_.kernel.passes.size()));
-  if (pass.certificate) out.open("for (bool redo = false;; redo = true)");
+  const bool redone = static_cast<bool>(tile::certificate(pass));
+  if (redone) {
+    out.open("for (bool redo = false;; redo = true)");
+    out.line("bool skipped = false;");
+  }
   print_start(unit, pass);
   out.open("");
   print_range(out, pass, step);
   out.close();
-  add_finals(unit, pass, last && !pass.certificate);
-  if (!pass.certificate) return;
+  add_finals(unit, pass, last && !redone);
+  if (!redone) return;
   unit.flush();
+  out.line("if (!skipped) break;");
   print_certificate(unit, pass);
   out.close();
 }
@@ -237,6 +277,7 @@ void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
                            const ir::StreamPass::Final& f, bool transient) {
   const ir::Type type = f.body->type;
   const Expr empty = ir::binary(ir::Op::Le, plan_.kernel.loop->extent(), ir::constant(int64_t{0}));
+  const Expr certificate = tile::certificate(pass);
   const tile::State* same = nullptr;  // whose array may be overwritten
   for (const tile::State& s : pass.states) {
     if (s.axes != f.axes || s.type != type) continue;
@@ -244,7 +285,7 @@ void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
       scope_[f.name] = scope_.at(s.name);
       return;
     }
-    bool shared = pass.certificate && mentions(pass.certificate, s.name);
+    bool shared = certificate && mentions(certificate, s.name);
     for (const auto& g : pass.finals) shared |= &g != &f && mentions(g.body, s.name);
     if (!shared && mentions(f.body, s.name)) same = &s;
   }
@@ -280,8 +321,9 @@ void KernelText::add_finals(PhasePrinter& unit, const tile::Pass& pass, bool tra
 
 void KernelText::print_certificate(PhasePrinter& unit, const tile::Pass& pass) {
   Writer& out = unit.writer();
+  const Expr certificate = tile::certificate(pass);
   std::vector<Expr> axes;
-  ir::visit(pass.certificate, [&](Expr n) {
+  ir::visit(certificate, [&](Expr n) {
     if (n->op != ir::Op::Load && n->op != ir::Op::Symbol) return;
     const auto slot = scope_.find(n->name());
     if (slot == scope_.end()) return;
@@ -290,7 +332,7 @@ void KernelText::print_certificate(PhasePrinter& unit, const tile::Pass& pass) {
   });
   Item item;
   item.name = "certificate", item.type = ir::Type::Bool, item.axes = axes;
-  item.body = expand(pass.certificate, scope_);
+  item.body = expand(certificate, scope_);
   item.array = plan_.allocate("certificate", ir::Type::Bool, axes);
   unit.add(item);
   unit.flush();
@@ -304,7 +346,7 @@ void KernelText::print_certificate(PhasePrinter& unit, const tile::Pass& pass) {
   }
   out.line("certified &= get_mask(" + at + ");");
   for (size_t d = 0; d < axes.size(); d++) out.close();
-  out.line("if (redo || certified) break;");
+  out.line("if (certified) break;");
 }
 
 }  // namespace flashlight::codegen::cpu

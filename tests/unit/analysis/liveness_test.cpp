@@ -216,5 +216,55 @@ TEST(Liveness, DoublesNeedMoreRoom) {
   EXPECT_TRUE(holds_at(-8000));
 }
 
+// ---- what data decide -------------------------------------------------------------------------
+
+/// As lower() asks: rows are a tile of i.
+Liveness probed(Expr x) {
+  const Stream s = softmax(x);
+  return liveness(s, s.passes[0], {{i, {symbol("i.lo"), symbol("i.hi") - constant(int64_t{1})}}});
+}
+
+TEST(Probe, RangesNeedNone) {
+  EXPECT_FALSE(probed(where(kCausal, kScores, f(-kInf))).probe);
+  EXPECT_FALSE(probed(kScores * f(2)).probe);
+}
+
+TEST(Probe, AMaskInMemoryIsOne) {
+  const Liveness live = probed(where(kUnknown, kScores, f(-kInf)));
+  EXPECT_EQ(live.probe, kUnknown);
+  EXPECT_FALSE(live.condition || live.probe_certificate);
+  EXPECT_TRUE(live.predicates.empty());
+}
+
+TEST(Probe, TheWholeConditionIsAsked) {
+  const Liveness live = probed(where(both(kCausal, kUnknown), kScores, f(-kInf)));
+  EXPECT_TRUE(ends_at_the_row(live.condition));
+  EXPECT_EQ(live.probe, both(kCausal, kUnknown));
+}
+
+TEST(Probe, NothingThatTheScoresDecide) {
+  Stream s =
+      softmax(where(binary(Op::Gt, load("dot", {i, j}, Type::F32), f(0)), kScores, f(-kInf)));
+  s.tiles = {{"dot", DType::F32, {i, j}, Reduce::Sum, {c}, load("v", {j, c}, Type::F32)}};
+  EXPECT_FALSE(liveness(s, s.passes[0]).probe);
+}
+
+TEST(Probe, AFillOfZeroIsNone) { EXPECT_FALSE(probed(where(kUnknown, kScores, f(0))).probe); }
+
+TEST(Probe, AFiniteFillHasACertificateOfItsOwn) {
+  const Liveness live = probed(where(kUnknown, kScores, f(-1e9)));
+  EXPECT_FALSE(live.certificate);
+  ASSERT_TRUE(live.probe_certificate);
+  EXPECT_TRUE(holds(live.probe_certificate, 3));
+  EXPECT_FALSE(holds(live.probe_certificate, -1e9));
+}
+
+TEST(Probe, IndicesStayInRangeWithoutTheirGuard) {
+  const Expr shifted = load("mask", {i, j - constant(int64_t{5})}, Type::Bool);
+  const Liveness live = probed(where(shifted, kScores, f(-kInf)));
+  ASSERT_TRUE(live.probe);
+  EXPECT_EQ(print(live.probe->args[1]), "max(0, j - 5)");
+}
+
 }  // namespace
 }  // namespace flashlight::analysis
