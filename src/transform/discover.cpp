@@ -73,14 +73,17 @@ void check_inner_axes(const Program& p, const std::vector<Stream>& streams) {
 /// The largest of these that the transforms accept. `finished`: what regions before make of their
 /// results; a second region that made it too would be the first one's input and its output.
 Region legalise(const Program& whole, const Graph& graph, const std::set<std::string>& core,
-                const std::set<std::string>& outside, std::set<std::string>* finished) {
-  const std::set<std::string> fed = with_producers(graph, core, outside);
-  const std::set<std::string> tries[] = {with_producers(graph, with_consumers(graph, fed), outside),
-                                         fed, core};
+                const std::set<std::string>& outside, const std::set<std::string>& others,
+                std::set<std::string>* finished) {
+  const std::set<std::string> fed = with_producers(graph, core, outside),
+                              ended = with_consumers(graph, fed),
+                              gated = with_gates(graph, fed, ended, others);
+  const std::set<std::string> tries[] = {with_producers(graph, gated, outside),
+                                         with_producers(graph, ended, outside), fed, core};
   const bool meets = std::any_of(tries[0].begin(), tries[0].end(), [&](const std::string& n) {
     return !fed.count(n) && finished->count(n) > 0;
   });
-  for (size_t k = meets ? 1 : 0;; ++k) {
+  for (size_t k = meets ? 2 : 0;; ++k) {
     try {
       Program p = extract(whole, graph, tries[k]);
       check_inner_axes(p, stream(canonicalize(p)));
@@ -115,8 +118,14 @@ Discovery discover(const Program& program, bool packs) {
       continue;
     }
     try {
+      std::set<std::string> others;
+      for (const Candidate& o : candidates)
+        if (&o != &c && o.grown.refusal.empty() && worthwhile(graph, o))
+          for (const std::string& n : o.grown.core)
+            if (!c.grown.core.count(n)) others.insert(n);
       out.regions.push_back(legalise(program, graph, c.grown.core,
-                                     packs ? std::set<std::string>() : c.grown.once, &finished));
+                                     packs ? std::set<std::string>() : c.grown.once, others,
+                                     &finished));
       for (const std::string& n : c.grown.core)  // pointwise values (masks) may be made twice
         if (program.computation(n)->op != Reduce::None) taken.insert(n);
     } catch (const Refused& r) {

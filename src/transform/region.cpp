@@ -268,6 +268,14 @@ class Growth {
   Grown out_;
 };
 
+/// What is made of these by pointwise values alone, and they.
+std::set<std::string> with_pointwise(const Graph& graph, std::set<std::string> results) {
+  for (const Computation& c : graph.program().computations)
+    for (Expr l : graph.loads(c.name))
+      if (c.op == Reduce::None && results.count(l->name())) results.insert(c.name);
+  return results;
+}
+
 }  // namespace
 
 std::optional<Seed> find_seed(const Graph& graph, const Computation& c) {
@@ -338,6 +346,25 @@ std::set<std::string> with_consumers(const Graph& graph, std::set<std::string> c
     if (fits) core.insert(c.name);
   }
   return core;
+}
+
+std::set<std::string> with_gates(const Graph& graph, const std::set<std::string>& fed,
+                                 std::set<std::string> ended, const std::set<std::string>& others) {
+  const Program& p = graph.program();
+  const std::set<std::string> theirs = with_pointwise(graph, others);
+  const auto once = [&](const Computation& c) {
+    const auto& users = graph.users(c.name);
+    return !users.empty() && std::all_of(users.begin(), users.end(), [&](const std::string& u) {
+      return ended.count(u) && !fed.count(u) && graph.elements(u) <= graph.elements(c.name);
+    });
+  };
+  for (size_t k = p.computations.size(); k-- > 0;) {
+    const Computation& c = p.computations[k];
+    if (!ended.count(c.name) && c.op == Reduce::None && !graph.is_output(c.name) && once(c) &&
+        !theirs.count(c.name))
+      ended.insert(c.name);
+  }
+  return ended;
 }
 
 }  // namespace flashlight::transform

@@ -36,5 +36,10 @@ std::set<std::string> with_producers(const Graph& graph, std::set<std::string> c
                                      const std::set<std::string>& outside);
 /// The core with pointwise consumers of its results.
 std::set<std::string> with_consumers(const Graph& graph, std::set<std::string> core);
+/// `ended`, which is `fed` and its consumers, with pointwise values that these alone read, each
+/// element once: made there, whatever they cost, they need no memory. Not so what comes from the
+/// cores of `others`.
+std::set<std::string> with_gates(const Graph& graph, const std::set<std::string>& fed,
+                                 std::set<std::string> ended, const std::set<std::string>& others);
 
 }  // namespace flashlight::transform
