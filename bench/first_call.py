@@ -103,7 +103,8 @@ def verdict(good: bool) -> str:
 
 def describe(found: dict) -> str:
     """The raw figures, then ours against the bars. A whole first call holds Dynamo's and Inductor's
-    part too; ours is the passes over the graph, and making the kernel: lower, emit, compile, load."""
+    part too; ours is the passes over the graph and making the kernel (lower, emit, compile, load).
+    """
     lines = []
     for backend, parts in found.items():
         lines += [f"{backend} {kind}: {figures}" for kind, figures in parts.items()]

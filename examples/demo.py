@@ -72,6 +72,14 @@ def model(name: str, S: int, sizes: dict) -> Row:
     return Row(f"{name}, S {S}", logits, lambda: (tokens(built, S),), exact, 3)
 
 
+def distance(got, want) -> float:
+    """Largest difference, relative to the largest value; infinite where the shape is another."""
+    if [g.shape for g in got] != [w.shape for w in want]:
+        return float("inf")
+    scale = max(oracle.largest(w) for w in want)
+    return max(oracle.error(g, w) for g, w in zip(got, want, strict=True)) / scale
+
+
 def measure(row: Row, backend: str | None, args, want) -> tuple:
     """Error, median ms, peak MiB, first-call s of one system."""
     torch._dynamo.reset()
@@ -79,8 +87,7 @@ def measure(row: Row, backend: str | None, args, want) -> tuple:
     begin = time.perf_counter()
     got = oracle.as_tuple(fn(*args))
     first = time.perf_counter() - begin
-    scale = max(oracle.largest(w) for w in want)
-    error = max(oracle.error(g, w) for g, w in zip(got, want, strict=True)) / scale
+    error = distance(got, want)
     del got
     _, peak = memory.peak_extra(lambda: fn(*args))
     times = []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 GROUPS = ("error against fp64", "time, ms", "peak extra memory, MiB", "first call, s")
 FORMATS = ("{:.0e}", "{:.1f}", "{:.0f}", "{:.1f}")
+WRONG = 1e-2  # an error beyond this is no rounding: what the system took for it does not count
 
 
 def cells(row, systems: list[str]) -> list[str]:
@@ -12,7 +13,8 @@ def cells(row, systems: list[str]) -> list[str]:
     for n, form in enumerate(FORMATS):
         for system in systems:
             figures = row.figures.get(system)
-            found.append(form.format(figures[n]) if figures else "-")
+            wrong = figures and n == 0 and figures[0] > WRONG
+            found.append("WRONG" if wrong else form.format(figures[n]) if figures else "-")
     return found
 
 
@@ -54,7 +56,8 @@ def picture(path: Path, rows, systems: list[str], title: str) -> None:
     for y, row in enumerate(rows, start=1):
         table[y, 0].get_text().set_ha("left")
         for group in range(1, len(GROUPS)):
-            known = {s: row.figures[s][group] for s in systems if row.figures.get(s)}
+            right = [s for s in systems if row.figures.get(s) and row.figures[s][0] <= WRONG]
+            known = {s: row.figures[s][group] for s in right}
             timed = {s: figure for s, figure in known.items() if group < 3 or s != "eager"}
             if timed:
                 best = systems.index(min(timed, key=timed.get))

@@ -186,12 +186,19 @@ DEVICE_TEST(Pack, EveryLayoutAndType) {
 DEVICE_TEST(Par, EveryUnitIsTakenOnce) {
   std::vector<int> seen(1000);
   fl::Counter counter;
-  fl::parallel([&](int thread) {
+  fl::parallel(1000, [&](int thread) {
     EXPECT_LT(thread, fl::max_threads());
     for (fl::i64 u; (u = counter.take(3)) < 1000;)
       for (fl::i64 e = u; e < std::min<fl::i64>(u + 3, 1000); e++) seen[e]++;
   });
   for (const int count : seen) EXPECT_EQ(count, 1);
+}
+
+DEVICE_TEST(Par, OneTaskStaysOnItsThread) {
+  int calls = 0;
+  const int mine = omp_get_thread_num();
+  fl::parallel(1, [&](int thread) { calls += thread == mine ? 1 : 100; });
+  EXPECT_EQ(calls, 1);
 }
 
 DEVICE_TEST(Par, DenormalsAreFlushedOnlyInside) {
