@@ -29,9 +29,9 @@ std::vector<std::string> reserved_names() {
       "gather",   "exp2_nonpos", "exp_below", "inner",      "Dot",
       "offsets",  "data",        "nonempty",  "gemm_block", "contract_block",
       "dot_rows", "step",        "Work",      "run",        "to",
-      "check",    "fault",       "failed",    "report",
-      "some",     "dead",        "skipped",   "first",      "start",
-      "end",      "extent"};
+      "check",    "fault",       "failed",    "report",     "some",
+      "dead",     "skipped",     "first",     "start",      "end",
+      "extent"};
   return names;
 }
 
