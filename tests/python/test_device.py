@@ -113,7 +113,7 @@ def test_a_call_is_told_device_stream_workspace_and_precision(monkeypatch):
             program.launch(tensors, [torch.empty(4)], layout, (), cuda)
     finally:
         torch.set_float32_matmul_precision(before)
-    program.launch(tensors, [torch.empty(4)], layout, (), torch.device("cpu"))
+    program.launch(tensors, [torch.empty(4)], layout, (), None)  # on the CPU
     assert told == [(1, 78, 0, False, False), (1, 78, 0, True, False), ()]
 
 

@@ -136,11 +136,11 @@ def test_budgets_are_kept(plant):
     assert check_sizes.measure(plant(door)).failures == [
         f"python/torch_flashlight: {6 * 300} lines (limit {check_sizes.FRONT_DOOR_BUDGET})"
     ]
-    core = {f"src/ir/m{i}.cpp": "\n" * 400 for i in range(64)}
+    core = {f"src/ir/m{i}.cpp": "\n" * 400 for i in range(70)}
     device = {"src/codegen/cpu/device/a.h": "\n" * 400}
     failures = check_sizes.measure(plant(core | device)).failures
     assert (
-        f"src and include without device code: {64 * 400} lines (limit {check_sizes.CORE_BUDGET})"
+        f"src and include without device code: {70 * 400} lines (limit {check_sizes.CORE_BUDGET})"
         in failures
     )
 
