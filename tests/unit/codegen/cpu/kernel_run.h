@@ -146,9 +146,11 @@ class KernelRun {
       const auto it = setup_.sizes.find(i.name);
       symbols.push_back(it == setup_.sizes.end() ? i.hint : it->second);
     }
-    const fl_args args{data.data(), strides.data(), symbols.data()};
+    fl_fault fault{};
+    const fl_args args{data.data(), strides.data(), symbols.data(), &fault};
     const auto entry = reinterpret_cast<int (*)(const fl_args*)>(module.symbol(kernel.name));
-    if (entry(&args) != 0) throw std::runtime_error("the kernel ran out of memory");
+    if (entry(&args) != 0)
+      throw std::runtime_error(fault.taken ? "an index is out of range" : "out of memory");
   }
 
   KernelSetup setup_;
