@@ -135,24 +135,6 @@ class Solver {
     return a->type == Type::Int ? ordered(truth ? p->op : complement(p->op), a, b) : leaf(p, truth);
   }
 
-  // Of Ints alone: with NaN, "not a < b" is not "a >= b".
-  static Op complement(Op op) {
-    switch (op) {
-      case Op::Eq:
-        return Op::Ne;
-      case Op::Ne:
-        return Op::Eq;
-      case Op::Lt:
-        return Op::Ge;
-      case Op::Le:
-        return Op::Gt;
-      case Op::Gt:
-        return Op::Le;
-      default:
-        return Op::Lt;
-    }
-  }
-
   LoopRange ordered(Op op, Expr a, Expr b) {
     switch (op) {
       case Op::Lt:

@@ -91,4 +91,21 @@ std::vector<Expr> symbols_of(Expr e) {
   return out;
 }
 
+Op complement(Op comparison) {
+  switch (comparison) {
+    case Op::Eq:
+      return Op::Ne;
+    case Op::Ne:
+      return Op::Eq;
+    case Op::Lt:
+      return Op::Ge;
+    case Op::Le:
+      return Op::Gt;
+    case Op::Gt:
+      return Op::Le;
+    default:
+      return Op::Lt;
+  }
+}
+
 }  // namespace flashlight::ir

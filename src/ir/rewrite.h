@@ -25,4 +25,8 @@ bool uses(Expr e, Expr node);
 bool uses_any(Expr e, const std::vector<Expr>& nodes);
 std::vector<Expr> symbols_of(Expr e);  // also those in extents of axes
 
+/// The comparison that is true where this one is false. Of Ints alone: with NaN, "not a < b" is not
+/// "a >= b".
+Op complement(Op comparison);
+
 }  // namespace flashlight::ir

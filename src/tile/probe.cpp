@@ -39,24 +39,6 @@ Op mirrored(Op op) {
   }
 }
 
-/// Of Ints.
-Op complement(Op op) {
-  switch (op) {
-    case Op::Eq:
-      return Op::Ne;
-    case Op::Ne:
-      return Op::Eq;
-    case Op::Lt:
-      return Op::Ge;
-    case Op::Le:
-      return Op::Gt;
-    case Op::Gt:
-      return Op::Le;
-    default:
-      return Op::Lt;
-  }
-}
-
 /// "For some row" pushed into a predicate, down to comparisons of a row's number with a column's.
 class SomeRow {
  public:

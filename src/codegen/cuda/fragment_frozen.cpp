@@ -277,4 +277,41 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
   });
 }
 
+/// In a frozen step no maximum reads the scores: what one statement alone reads becomes part of it,
+/// so that an exponent takes it in, and no array of it is held.
+void FragmentText::merge_readers(const tile::Pass& pass, std::vector<tile::Statement>* before,
+                                 std::vector<tile::Statement>* after) const {
+  const auto merges = [&](const tile::Statement& s) {
+    std::vector<tile::Statement*> readers;
+    for (auto* list : {before, after})
+      for (tile::Statement& other : *list)
+        if (mentions_any(other.body, {s.name})) readers.push_back(&other);
+    const bool read_by_state =
+        std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& x) {
+          const bool skipped = x.references.empty() && is_target(pass, x);
+          const Expr body = x.body_full ? x.body_full : x.body;
+          return !skipped &&
+                 (plan_.weights_of(x) == s.name || (body && mentions_any(body, {s.name})));
+        });
+    if (read_by_state || readers.size() != 1 || readers[0]->op != Reduce::None) return false;
+    readers[0]->body = transform(readers[0]->body, [&](Expr e) {
+      const bool named = (e->op == Op::Load || e->op == Op::Symbol) && e->name() == s.name;
+      return named ? s.body : e;
+    });
+    return true;
+  };
+  for (size_t k = 0; k < before->size();) {
+    const tile::Statement s = (*before)[k];
+    const bool plain = s.op == Reduce::None && s.body->type == s.type &&
+                       !plan_.operand_of.count(s.name) && plan_.values.count(s.name) &&
+                       plan_.value(s.name).kind == Kind::Element &&
+                       std::none_of(pass.contractions.begin(), pass.contractions.end(),
+                                    [&](const auto& c) { return c.value == s.name; });
+    if (plain && merges(s))
+      before->erase(before->begin() + static_cast<std::ptrdiff_t>(k));
+    else
+      ++k;
+  }
+}
+
 }  // namespace flashlight::codegen::cuda

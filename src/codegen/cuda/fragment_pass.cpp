@@ -12,14 +12,6 @@ namespace {
 
 std::string half(int64_t n) { return std::to_string(n / 2); }
 
-bool mentions_any(Expr e, const std::set<std::string>& names) {
-  bool found = false;
-  visit(e, [&](Expr x) {
-    found |= (x->op == Op::Load || x->op == Op::Symbol) && names.count(x->name()) > 0;
-  });
-  return found;
-}
-
 std::set<std::string> step_names(const tile::Pass& p) {
   std::set<std::string> out;
   for (auto* list : {&p.before, &p.after, &p.before_full, &p.after_full})
@@ -47,6 +39,20 @@ Expr peel(Reduce op, Expr* body) {
 }
 
 }  // namespace
+
+bool mentions_any(Expr e, const std::set<std::string>& names) {
+  bool found = false;
+  visit(e, [&](Expr x) {
+    found |= (x->op == Op::Load || x->op == Op::Symbol) && names.count(x->name()) > 0;
+  });
+  return found;
+}
+
+bool is_target(const tile::Pass& pass, const tile::State& s) {
+  for (const StreamReference& r : pass.references)
+    if (r.target && mentions_any(r.target, {s.name})) return true;
+  return false;
+}
 
 Expr unset(const StreamReference& r) {
   const bool infinite = is_const(r.start) && std::abs(const_value(r.start)) > 1e300;
@@ -299,13 +305,6 @@ std::string alive_text(const Plan& plan, const tile::Pass& pass, const tile::Sta
   return out;
 }
 
-/// References follow it, and nothing else of the pass does.
-bool is_target(const tile::Pass& pass, const tile::State& s) {
-  for (const StreamReference& r : pass.references)
-    if (r.target && mentions_any(r.target, {s.name})) return true;
-  return false;
-}
-
 /// Something that a step adds before the references move, and that a move then reads.
 bool read_by_moves(const tile::Pass& pass, const tile::State& s) {
   if (!s.references.empty()) return false;
@@ -349,43 +348,6 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
             "[r] = " + fold_text(s.op, v.id + "[r]", "x") + ";");
   out_.close();
   out_.close();
-}
-
-/// In a frozen step no maximum reads the scores: what one statement alone reads becomes part of it,
-/// so that an exponent takes it in, and no array of it is held.
-void FragmentText::merge_readers(const tile::Pass& pass, std::vector<tile::Statement>* before,
-                                 std::vector<tile::Statement>* after) const {
-  const auto merges = [&](const tile::Statement& s) {
-    std::vector<tile::Statement*> readers;
-    for (auto* list : {before, after})
-      for (tile::Statement& other : *list)
-        if (mentions_any(other.body, {s.name})) readers.push_back(&other);
-    const bool read_by_state =
-        std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& x) {
-          const bool skipped = x.references.empty() && is_target(pass, x);
-          const Expr body = x.body_full ? x.body_full : x.body;
-          return !skipped &&
-                 (plan_.weights_of(x) == s.name || (body && mentions_any(body, {s.name})));
-        });
-    if (read_by_state || readers.size() != 1 || readers[0]->op != Reduce::None) return false;
-    readers[0]->body = transform(readers[0]->body, [&](Expr e) {
-      const bool named = (e->op == Op::Load || e->op == Op::Symbol) && e->name() == s.name;
-      return named ? s.body : e;
-    });
-    return true;
-  };
-  for (size_t k = 0; k < before->size();) {
-    const tile::Statement s = (*before)[k];
-    const bool plain = s.op == Reduce::None && s.body->type == s.type &&
-                       !plan_.operand_of.count(s.name) && plan_.values.count(s.name) &&
-                       plan_.value(s.name).kind == Kind::Element &&
-                       std::none_of(pass.contractions.begin(), pass.contractions.end(),
-                                    [&](const auto& c) { return c.value == s.name; });
-    if (plain && merges(s))
-      before->erase(before->begin() + static_cast<std::ptrdiff_t>(k));
-    else
-      ++k;
-  }
 }
 
 void FragmentText::print_step(const tile::Pass& pass, const Step& step) {

@@ -127,5 +127,9 @@ std::vector<Expr> stored_columns(const Plan& plan, const ir::Store& o);
 
 /// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.
 Expr unset(const ir::StreamReference& r);
+/// e loads or names one of these.
+bool mentions_any(Expr e, const std::set<std::string>& names);
+/// References follow the state, and nothing else of the pass does.
+bool is_target(const tile::Pass& pass, const tile::State& s);
 
 }  // namespace flashlight::codegen::cuda

@@ -1,5 +1,5 @@
 // The warpgroup of a Hopper kernel that does not compute: one thread claims units of work and loads
-// their rows, one loads the tiles of the loop.
+// their rows, one loads the tiles of the loop. And where the others find what was loaded.
 #include "codegen/cuda/hopper_text.h"
 #include "codegen/cuda/wgmma.h"
 
@@ -98,6 +98,26 @@ void Hopper::print_load_tiles() {
           "shared + " + str(c.offset + chunk * c.rows * 128) + " + k.stage * " + str(c.bytes),
           "bar");
     }
+}
+
+/// Elements of the tiles in the ring, read where they are needed: registers are few.
+void Hopper::give_tiles() {
+  if (!tiles_in_ring()) return;
+  // Rows of 128 bytes; the pieces of 16 of row r lie where TMA's swizzle puts them, at piece ^ r
+  // % 8.
+  out_.line("const u32 tile_row = (shared + (16 * (warp - 4) + g) * 128 + 4 * t) ^ g << 4;");
+  out_.line("const u32 tile_line = shared + 4 * t;");
+  out_.line("(void)tile_row, (void)tile_line;");
+  for (const HopperPlan::Tile& tile : copies_.tiles) {
+    const HopperPlan::Copy& c = tile.copy;
+    const std::string buffer = str(c.offset) + " + k.stage * " + str(c.bytes);
+    if (tile.by_row)
+      text_.give_words(tile.load, *tile.tensor, 2,
+                       "((tile_row + " + buffer + ") ^ (i >> 2 & 7) << 4) + (i >> 5) * " +
+                           str(c.rows * 128) + " + 512 * (i & 2)");
+    else
+      text_.give_words(tile.load, *tile.tensor, 4, "tile_line + " + buffer + " + (i >> 2) * 16");
+  }
 }
 
 /// What stands before the kernel.
