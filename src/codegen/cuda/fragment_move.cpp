@@ -210,6 +210,21 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
 
 // ---- the end of a pass -------------------------------------------------------------------------
 
+/// Values over what a row has one of, as products: one reciprocal a row.
+Expr FragmentText::fold_quotients(Expr body, Place* place) {
+  if (plan_.precise) return body;
+  return transform(body, [&](Expr e) {
+    if (e->op != Op::Div || !is_float(e->type) || is_row_level(e->args[0]) ||
+        !is_row_level(e->args[1]))
+      return e;
+    const std::string id = "inverse" + std::to_string(inverses_++);
+    out_.line("float " + id + "[2];");
+    print_rows(id, e->type, unary(Op::Reciprocal, e->args[1]));
+    place->values[id] = id + "[r]";
+    return e->args[0] * symbol(id, e->type);
+  });
+}
+
 void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
   std::map<std::string, std::string> references;  // by the state that they follow
   for (const StreamReference& r : pass.references)
@@ -227,9 +242,10 @@ void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
   }
   for (const auto& f : pass.finals) {
     const Value& v = plan_.value(f.name);
-    const Place place = v.kind == Kind::Row ? row_place() : value_place(v.columns);
+    Place place = v.kind == Kind::Row ? row_place() : value_place(v.columns);
+    const Expr body = v.kind == Kind::Row ? f.body : fold_quotients(f.body, &place);
     Block block(plan_, place);
-    block.expect({f.body});
+    block.expect({body});
     const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
     out_.line("#pragma unroll");
     out_.open("for (int i = 0; i < " + std::to_string(n) + "; ++i)");
@@ -239,7 +255,7 @@ void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
       out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
       out_.line("(void)v;");
     }
-    const std::string text = block.value(f.body);
+    const std::string text = block.value(body);
     block.print(out_);
     const bool may_be_empty = f.op != Reduce::None;
     out_.line(v.id + "[i] = " +

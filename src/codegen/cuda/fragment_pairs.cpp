@@ -10,6 +10,14 @@ namespace flashlight::codegen::cuda {
 
 using namespace ir;
 
+std::vector<Expr> bodies_of(const tile::Pass& pass) {
+  std::vector<Expr> out;
+  for (auto* list : {&pass.before, &pass.after, &pass.before_full, &pass.after_full})
+    for (const tile::Statement& s : *list) out.push_back(s.body);
+  for (const tile::State& s : pass.states) out.push_back(s.body), out.push_back(s.body_full);
+  return out;
+}
+
 /// Neighbours along `column` are neighbours in memory, the first of a pair at a multiple of both.
 bool FragmentText::is_pair(Expr load, Expr column) const {
   if (load->op != Op::Load || load->args.empty()) return false;
@@ -29,14 +37,6 @@ bool FragmentText::is_pair(Expr load, Expr column) const {
 }
 
 namespace {
-
-std::vector<Expr> bodies_of(const tile::Pass& pass) {
-  std::vector<Expr> out;
-  for (auto* list : {&pass.before, &pass.after, &pass.before_full, &pass.after_full})
-    for (const tile::Statement& s : *list) out.push_back(s.body);
-  for (const tile::State& s : pass.states) out.push_back(s.body), out.push_back(s.body_full);
-  return out;
-}
 
 /// Loads that are evaluated whatever conditions say.
 void certain_loads(Expr e, std::unordered_set<Expr>* seen, std::vector<Expr>* out) {

@@ -39,6 +39,8 @@ class FragmentText {
   };
   /// From the score fragments on to the weights. Needs `col0`, the thread's first column.
   void print_step(const tile::Pass& pass, const Step& step);
+  /// Fills the score fragment `value` with a body that may read it, but no column.
+  void print_scores(const std::string& value, Expr body);
   /// Before and after a deferred step.
   void print_scales(const tile::Pass& pass);
   void print_rescale(const tile::Pass& pass);
@@ -89,6 +91,7 @@ class FragmentText {
   void absorb(const tile::Pass& pass, const tile::State& s, const Step& step);
   std::vector<std::string> mask_at(const tile::Pass& pass) const;
   Expr fold_exponents(Expr body, Place* place);
+  Expr fold_quotients(Expr body, Place* place);
   bool is_row_level(Expr e) const;
   void print_bound(const char* name, Expr e, const Place& place);
   void mask_outside(const std::string& name);
@@ -110,7 +113,7 @@ class FragmentText {
   const Plan& plan_;
   Writer& out_;
   std::unordered_map<Expr, std::string> uniform_known_, row_known_, element_known_;
-  int hoisted_ = 0, shifts_ = 0;
+  int hoisted_ = 0, shifts_ = 0, inverses_ = 0;
   std::unordered_map<Expr, std::string> pair_words_;  // loads along the loop axis -> array
   std::unordered_map<Expr, std::string> prefetched_;  // of them, those in the step at hand
   struct Words {
@@ -127,6 +130,8 @@ std::vector<Expr> stored_columns(const Plan& plan, const ir::Store& o);
 
 /// The infinite start of a reference: the sign that nothing was seen yet. Null: it has none.
 Expr unset(const ir::StreamReference& r);
+/// Of all statements and states; some are null.
+std::vector<Expr> bodies_of(const tile::Pass& pass);
 /// e loads or names one of these.
 bool mentions_any(Expr e, const std::set<std::string>& names);
 /// References follow the state, and nothing else of the pass does.

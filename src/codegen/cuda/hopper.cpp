@@ -24,12 +24,12 @@ void Hopper::print_issue_scores(size_t stage) {
   out_.line("wgmma_fence();");
   for (const tile::Contraction& c : stages_[stage].contractions) {
     const Operand &a = a_of(c), &b = b_of(c);
-    const std::string buffer =
-        copies_.row_buffers > 1 ? " + qb * " + str(copies_.of(a).bytes >> 4) : "";
+    const std::string buffer = copies_.row_buffers > 1 ? "qb * " + str(copies_.of(a).bytes) : "0";
     out_.line("scores_hopper<" + std::string(math_text(a.math)) + ", " + str(plan_.n) + ", " +
-              str(a.padded) + ", " + str(copies_.of(a).rows) + ">(" + plan_.value(c.value).id +
-              ", desc_" + a.id + buffer + ", desc_" + b.id + " + k.stage * " +
-              str(copies_.of(b).bytes >> 4) + ");");
+              str(a.padded) + ", " + str(copies_.of(a).rows) + ", " +
+              str(int64_t(starts_[stage].count(c.value))) + ">(" + plan_.value(c.value).id +
+              ", desc_advance(desc_" + a.id + ", " + buffer + "), desc_advance(desc_" + b.id +
+              ", k.stage * " + str(copies_.of(b).bytes) + "));");
   }
   out_.line("wgmma_commit();");
   out_.close(";");
@@ -41,8 +41,8 @@ void Hopper::print_issue_values(size_t stage) {
     const Operand& b = plan_.operand(s->contraction->b);
     out_.line("values_hopper<" + std::string(math_text(b.math)) + ", " + str(plan_.n) + ", " +
               str(b.padded) + ">(" + plan_.value(s->name).id + ", " +
-              plan_.value(s->contraction->a).id + "_packed, desc_" + b.id + " + v.stage * " +
-              str(copies_.of(b).bytes >> 4) + ");");
+              plan_.value(s->contraction->a).id + "_packed, desc_advance(desc_" + b.id +
+              ", v.stage * " + str(copies_.of(b).bytes) + "));");
   }
   out_.line("wgmma_commit();");
   out_.close(";");
@@ -57,8 +57,14 @@ void Hopper::print_softmax(size_t index) {
   text_.print_scales(stage);
   out_.line("const int lo = tile * " + str(plan_.n) + ", col0 = lo + 2 * t;");
   text_.use_prefetched(stage);
-  auto branch = [&](const FragmentText::Step& step) {
-    text_.print_step(stage, step);
+  const bool last = index + 1 == stages_.size();
+  const auto release_read = [&] {
+    if (!last) return;
+    out_.line("__syncwarp();  // tiles of this buffer are read by all lanes");
+    out_.line("release_k();");
+  };
+  const auto branch = [&](const tile::Pass& pass, const FragmentText::Step& step) {
+    text_.print_step(pass, step);
     for (const std::string& w : weights(stage)) {
       const std::string id = plan_.value(w).id;
       out_.line("#pragma unroll");
@@ -67,15 +73,20 @@ void Hopper::print_softmax(size_t index) {
     }
   };
   out_.open("if (fast)");
-  branch({.full = true, .frozen = frozen_, .deferred = true});
+  branch(stage, {.full = true, .frozen = frozen_, .deferred = true});
   out_.otherwise();
-  branch({.full = false, .frozen = false, .deferred = true});
+  if (started_) {
+    out_.open("if (work.tracked)");
+    for (const auto& [value, start] : starts_[index]) text_.print_scores(value, start.after);
+    branch(unstarted_[index], {.full = false, .frozen = false, .deferred = true});
+    if (!late_tiles_) release_read();
+    out_.otherwise();
+  }
+  branch(stage, {.full = false, .frozen = false, .deferred = true});
+  if (started_) out_.close();
   out_.close();
   text_.forget_prefetched();
-  if (index + 1 == stages_.size() && tiles_in_ring()) {
-    out_.line("__syncwarp();  // tiles of this buffer are read by all lanes");
-    out_.line("release_k();");
-  }
+  if (late_tiles_) release_read();
   out_.open("if (pending)");
   out_.line("wgmma_wait<0>();");
   out_.line("if (last_use) release_v();");
@@ -98,53 +109,25 @@ void Hopper::pack(const tile::Pass& stage) {
   }
 }
 
-/// The rows of a warpgroup in place of those of the unit.
-Place Hopper::own_place() const {
-  Place place = text_.uniform_place();
-  place.values[plan_.rows->name() + ".lo"] = "own_lo";
-  place.values[plan_.rows->name() + ".hi"] = "own_hi";
-  return place;
-}
-
-/// own_last: the last tile that has live elements for the rows of this warpgroup.
-void Hopper::print_own_tiles() {
-  out_.line(
-      "const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + "
-      "1);");
-  out_.line("(void)own_hi;");
-  if (!skips_) {
-    out_.line("const int own_last = last_tile;");
-    return;
-  }
-  Block block(plan_, own_place());
-  const std::string hi = block.value(pass_.live.hi);
-  block.print(out_);
-  out_.line("const int own_end = (int)(" + hi + ");");
-  // A warpgroup that waits for scores holds a buffer of values: it may be so far behind, no more.
-  const std::string furthest = "max_((own_end - 1) / " + str(plan_.n) +
-                               ", max_(first_tile, last_tile - " + str(plan_.stages) + "))";
-  out_.line("const int own_last = " + std::string(redoes() ? "work.tracked ? last_tile : " : "") +
-            "min_(" + furthest + ", last_tile);");
-}
-
 void Hopper::print_first_tile() {
   const std::string fast = frozen_ ? "false" : "is_full(own_last)";
   const size_t m = stages_.size();
   out_.line("softmax_0(own_last, " + fast + ", false, false);");
   if (skips_) {
     out_.open("for (int i = own_last; i < last_tile; ++i)");
-    out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    out_.line("wait_v();");
     out_.line("release_v();");
     out_.close();
   }
   for (size_t k = 1; k < m; ++k) {
     const std::string at = str(int64_t(k)), before = str(int64_t(k - 1));
-    if (k == 1) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    if (k == 1) out_.line("wait_v();");
+    out_.line("start_scores_" + at + "(work.tracked);");
     out_.line("issue_scores_" + at + "(qb);");
     out_.line("issue_values_" + before + "();");
     text_.print_prefetch(stages_[k], "own_last");
     out_.line("wgmma_wait<1>();");
-    if (k + 1 == m && !tiles_in_ring()) out_.line("release_k();");
+    if (k + 1 == m) release_scores();
     out_.line("softmax_" + at + "(own_last, " + fast + ", true, false);");
   }
 }
@@ -154,16 +137,16 @@ void Hopper::print_step(bool turns) {
   out_.open("const auto step = [&](const int tile, const bool fast)");
   for (size_t k = 0; k < m; ++k) {
     const std::string at = str(int64_t(k)), before = str(int64_t((k + m - 1) % m));
-    if (k == 0 && m == 1) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
-    if (k == 0) out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
-    if (k == 1) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+    if (k == (m == 1 ? 0 : 1)) out_.line("wait_v();");
+    if (k == 0) out_.line("wait_k();");
+    out_.line("start_scores_" + at + "(!fast && work.tracked);");
     if (turns) out_.line("named_sync(turn, 256);");
     out_.line("issue_scores_" + at + "(qb);");
     out_.line("issue_values_" + before + "();");
     if (turns) out_.line("named_arrive(next_turn, 256);");
     text_.print_prefetch(stages_[k], "tile");
     out_.line("wgmma_wait<1>();");
-    if (k + 1 == m && !tiles_in_ring()) out_.line("release_k();");
+    if (k + 1 == m) release_scores("fast || !work.tracked");
     out_.line("softmax_" + at + "(tile, fast, true, " + (k == 0 ? "true" : "false") + ");");
   }
   out_.close(";");
@@ -196,13 +179,22 @@ void Hopper::print_consumer_state() {
   for (const tile::State* s : products(pass_))
     out_.line("float " + plan_.value(s->name).id + "[" + str(plan_.value(s->name).padded / 2) +
               "];");
-  for (size_t k = 0; k < stages_.size(); ++k) print_issue_scores(k), print_issue_values(k);
-  out_.line(
-      "const auto release_k = [&]() { if (elected) mbar_arrive(k_empty + 8 * k.stage); k.next(); "
-      "};");
-  out_.line(
-      "const auto release_v = [&]() { if (elected) mbar_arrive(v_empty + 8 * v.stage); v.next(); "
-      "};");
+  give_tiles();
+  for (size_t k = 0; k < stages_.size(); ++k)
+    print_start_scores(k), print_issue_scores(k), print_issue_values(k);
+  // What comes next is looked for as soon as its place is known: mostly it is there, and the answer
+  // comes under other work.
+  for (const std::string r : {"k", "v"}) {
+    const std::string bar = r + "_full + 8 * " + r + ".stage, " + r + ".parity";
+    out_.line("bool " + r + "_here = false;");
+    out_.line("const auto wait_" + r + " = [&]() { if (!" + r + "_here) mbar_wait(" + bar +
+              "); };");
+    out_.open("const auto release_" + r + " = [&]()");
+    out_.line("if (elected) mbar_arrive(" + r + "_empty + 8 * " + r + ".stage);");
+    out_.line(r + ".next();");
+    out_.line(r + "_here = mbar_test(" + bar + ");");
+    out_.close(";");
+  }
   // Tiles past the rows of this warpgroup are handed back unread.
   out_.open("const auto skipped = [&](const Work& work, const u32 b)");
   if (skips_) {
@@ -217,10 +209,10 @@ void Hopper::print_consumer_state() {
   out_.close(";");
   out_.open("const auto wait_first_k = [&](const int skip)");
   out_.open("for (int i = 0; i < skip; ++i)");
-  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+  out_.line("wait_k();");
   out_.line("release_k();");
   out_.close();
-  out_.line("mbar_wait(k_full + 8 * k.stage, k.parity);");
+  out_.line("wait_k();");
   out_.close(";");
 }
 
@@ -233,9 +225,10 @@ void Hopper::print_consumer() {
   if (turns) out_.line("if (group == 0) named_arrive(turn, 256);");
   out_.line("mbar_wait(q_full, 0);");
   out_.line("wait_first_k(skipped(work, 0));");
+  out_.line("start_scores_0(work.tracked);");
   out_.line("issue_scores_0(0);");
   out_.line("wgmma_wait<0>();");
-  if (single && !tiles_in_ring()) out_.line("release_k();");
+  if (single) release_scores();
   out_.open("while (work.unit >= 0)");
   out_.line("// the scores of the unit's first tile are there");
   out_.line("const u32 qb = it & 1;");
@@ -246,14 +239,15 @@ void Hopper::print_consumer() {
   text_.print_states(pass_, false);
   text_.print_hoisted(pass_);
   text_.declare_fragments(pass_);
-  give_tiles();
   text_.print_touch_values();
   text_.print_pointers(pass_);
   out_.line("const float share = 1.f;");
   out_.line("(void)share, (void)qb;");
+  out_.line("const int first_full = (full_lo + " + str(plan_.n - 1) + ") / " + str(plan_.n) + ";");
+  out_.line("const int last_full = " + std::string(frozen_ ? "work.tracked ? -1 : " : "") +
+            "full_hi / " + str(plan_.n) + " - 1;");
   out_.open("const auto is_full = [&](const int tile)");
-  out_.line("return tile * " + str(plan_.n) + " >= full_lo && tile * " + str(plan_.n) + " + " +
-            str(plan_.n) + " <= full_hi" + (frozen_ ? " && !work.tracked" : "") + ";");
+  out_.line("return tile >= first_full && tile <= last_full;");
   out_.close(";");
   for (size_t k = 0; k < stages_.size(); ++k) print_softmax(k);
   text_.print_prefetch(stages_[0], "own_last");
@@ -266,7 +260,7 @@ void Hopper::print_consumer() {
   out_.line("#pragma unroll 1");
   out_.line("for (; tile >= first_tile && !is_full(tile); --tile) step(tile, false);");
   out_.line("#pragma unroll 1");
-  out_.line("for (; tile >= first_tile && is_full(tile); --tile) step(tile, true);");
+  out_.line("for (; tile >= max_(first_tile, first_full); --tile) step(tile, true);");
   out_.close();
   print_drain(turns);
   out_.close();
@@ -278,7 +272,7 @@ void Hopper::print_drain(bool turns) {
   const bool single = stages_.size() == 1, certified = static_cast<bool>(pass_.certificate);
   const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
   const std::string tell = "elected) " + slot("qb", 2) + " = 1;";
-  if (single) out_.line("mbar_wait(v_full + 8 * v.stage, v.parity);");
+  if (single) out_.line("wait_v();");
   const bool early = groups() < 4;  // registers for gates while weights are in use
   if (early) text_.print_value_words();
   if (certified) {
@@ -306,10 +300,12 @@ void Hopper::print_drain(bool turns) {
     out_.line("wait_first_k(skipped(work, qn));");
     out_.close();
   };
-  if (turns) wait_next(), out_.line("named_sync(turn, 256);");
+  const bool early_next = turns || !starts_[0].empty();  // no fragment starts under a product
+  if (early_next) wait_next(), out_.line("start_scores_0(work.tracked);");
+  if (turns) out_.line("named_sync(turn, 256);");
   out_.line("wgmma_fence();");
   if (!certified) out_.line(last);
-  if (!turns) wait_next();
+  if (!early_next) wait_next();
   out_.line(
       "issue_scores_0(qn);  // on stale operands at the end: a branch would serialise every "
       "product");
@@ -324,7 +320,7 @@ void Hopper::print_drain(bool turns) {
   }
   text_.print_epilogue();
   out_.line("wgmma_wait<0>();");
-  if (single && !tiles_in_ring()) out_.line("if (more) release_k();");
+  if (single) release_scores("more && !work.tracked", "more");
 }
 
 Source Hopper::run() {

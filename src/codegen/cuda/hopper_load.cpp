@@ -64,6 +64,35 @@ void Hopper::print_posted(const std::string& buffer, const std::string& first_ro
   text_.print_rows_of_unit(first_row);
 }
 
+/// The rows of a warpgroup in place of those of the unit.
+Place Hopper::own_place() const {
+  Place place = text_.uniform_place();
+  place.values[plan_.rows->name() + ".lo"] = "own_lo";
+  place.values[plan_.rows->name() + ".hi"] = "own_hi";
+  return place;
+}
+
+/// own_last: the last tile that has live elements for the rows of this warpgroup.
+void Hopper::print_own_tiles() {
+  out_.line(
+      "const int own_lo = row_lo + 64 * group, own_hi = max_(min_(own_lo + 64, rows_end), own_lo + "
+      "1);");
+  out_.line("(void)own_hi;");
+  if (!skips_) {
+    out_.line("const int own_last = last_tile;");
+    return;
+  }
+  Block block(plan_, own_place());
+  const std::string hi = block.value(pass_.live.hi);
+  block.print(out_);
+  out_.line("const int own_end = (int)(" + hi + ");");
+  // A warpgroup that waits for scores holds a buffer of values: it may be so far behind, no more.
+  const std::string furthest = "max_((own_end - 1) / " + str(plan_.n) +
+                               ", max_(first_tile, last_tile - " + str(plan_.stages) + "))";
+  out_.line("const int own_last = " + std::string(redoes() ? "work.tracked ? last_tile : " : "") +
+            "min_(" + furthest + ", last_tile);");
+}
+
 void Hopper::print_load(const Operand& o, const std::string& to, const std::string& bar,
                         const std::string& row) {
   const HopperPlan::Copy& c = copies_.of(o);
@@ -102,7 +131,7 @@ void Hopper::print_load_tiles() {
 
 /// Elements of the tiles in the ring, read where they are needed: registers are few.
 void Hopper::give_tiles() {
-  if (!tiles_in_ring()) return;
+  if (copies_.tiles.empty()) return;
   // Rows of 128 bytes; the pieces of 16 of row r lie where TMA's swizzle puts them, at piece ^ r
   // % 8.
   out_.line("const u32 tile_row = (shared + (16 * (warp - 4) + g) * 128 + 4 * t) ^ g << 4;");

@@ -31,6 +31,7 @@ class Hopper {
     if (!late.empty()) refuse(late);
     if (pass_.contractions.empty()) refuse("no scores are products");
     frozen_ = !pass_.certificate && text_.not_frozen(pass_).empty();
+    take_tiles();
     bool grows = false;
     for (Expr e : ir::symbols_of(pass_.live.hi)) grows |= e->name() == plan_.rows->name() + ".hi";
     skips_ = grows && groups() > 2;
@@ -60,6 +61,7 @@ class Hopper {
   void print_types(int64_t words);
   void print_consumer_state();
   void print_consumer();
+  void print_start_scores(size_t stage);
   void print_issue_scores(size_t stage);
   void print_issue_values(size_t stage);
   void print_softmax(size_t stage);
@@ -69,7 +71,9 @@ class Hopper {
   void print_own_tiles();
   void print_drain(bool turns);
   void give_tiles();
-  bool tiles_in_ring() const { return !copies_.tiles.empty(); }
+  void take_tiles();
+  void release_scores(const std::string& where_started = "!work.tracked",
+                      const std::string& else_where = "");
   void pack(const tile::Pass& stage);
   static std::vector<std::string> weights(const tile::Pass& stage);
   static std::vector<const tile::State*> products(const tile::Pass& stage) {
@@ -86,9 +90,15 @@ class Hopper {
   FragmentText text_;
   const tile::Pass& pass_;
   /// Parts that share nothing but operands: the scores of one run under the values of the other.
-  const std::vector<tile::Pass> stages_;
-  bool frozen_ = false;  // references stay where the first tile put them
-  bool skips_ = false;   // warpgroups leave out tiles past their own rows
+  std::vector<tile::Pass> stages_;
+  /// By stage, what scores start from; `unstarted_` are the stages whose scores start from 0. A
+  /// unit whose references are tracked takes these: a start that overflows shows in the sums.
+  std::vector<std::map<std::string, Start>> starts_;
+  std::vector<tile::Pass> unstarted_;
+  bool started_ = false;     // some score has a start
+  bool late_tiles_ = false;  // tiles of elements in the ring are read after the scores are there
+  bool frozen_ = false;      // references stay where the first tile put them
+  bool skips_ = false;       // warpgroups leave out tiles past their own rows
 };
 
 }  // namespace flashlight::codegen::cuda

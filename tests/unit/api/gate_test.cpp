@@ -102,9 +102,10 @@ TEST_P(NvrtcGate, NothingSpillsOrWaits) {
   }
 }
 
-/// Four warpgroups leave 112 registers a thread: the exponent takes in all that scores are made of.
-TEST_F(NvrtcFirst, FourWarpgroupsHoldABiasByPosition) {
-  for (const char* name : {"full", "causal", "softcap", "alibi"}) {
+/// Four warpgroups leave 112 registers a thread: the exponent takes in all that scores are made of,
+/// and scores start from a bias that is a tensor.
+TEST_F(NvrtcFirst, FourWarpgroupsHoldABias) {
+  for (const char* name : {"full", "causal", "softcap", "alibi", "additive_mask", "pair_bias"}) {
     ir::Program p = ir::parse(test::fragment_program(name).str("bf16"));
     for (ir::SymbolInfo& s : p.symbols) s.hint = 4096;
     tile::Target target;

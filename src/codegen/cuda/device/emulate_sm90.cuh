@@ -144,6 +144,9 @@ inline bool mbar_try_wait(u32 bar, u32 parity) {
   mbar_wait(bar, parity);
   return true;
 }
+inline bool mbar_test(u32 bar, u32 parity) {
+  return emulator::mbarrier_at(bar, "mbar_test").phase != (parity & 1);
+}
 
 inline void tma_load_2d(u32 dst, const TensorMap* map, u32 bar, int c0, int c1) {
   emulator::load_box(dst, map, bar, c0, c1);

@@ -30,7 +30,7 @@ DEVICE u64 smem_desc(u32 addr, u32 lead_bytes, u32 step_bytes, int swizzle) {
          ((u64)(step_bytes >> 4) << 32) | (mode << 62);
 }
 /// The descriptor of an operand `bytes` further on.
-DEVICE u64 desc_advance(u64 desc, int bytes) { return desc + (u64)(bytes >> 4); }
+DEVICE u64 desc_advance(u64 desc, u32 bytes) { return desc + (u64)(bytes >> 4); }
 
 #ifdef FLASHLIGHT_EMULATE
 #include "emulate_sm90.cuh"
@@ -57,6 +57,17 @@ DEVICE bool mbar_try_wait(u32 bar, u32 parity) {
   u32 done;
   asm volatile(
       "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
+      "selp.u32 %0, 1, 0, p;\n}"
+      : "=r"(done)
+      : "r"(bar), "r"(parity)
+      : "memory");
+  return done != 0;
+}
+/// The same without waiting.
+DEVICE bool mbar_test(u32 bar, u32 parity) {
+  u32 done;
+  asm volatile(
+      "{\n.reg .pred p;\nmbarrier.test_wait.parity.shared::cta.b64 p, [%1], %2;\n"
       "selp.u32 %0, 1, 0, p;\n}"
       : "=r"(done)
       : "r"(bar), "r"(parity)

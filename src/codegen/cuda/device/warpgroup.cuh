@@ -3,15 +3,16 @@
 #include "fragment.cuh"
 #include "hopper.cuh"
 
-// s = A B^T: A in panels of RowsA rows, B[N][K] in panels of N rows. Asynchronous, not committed.
-template <class E, int N, int K, int RowsA>
+// s = A B^T (Started: s += A B^T): A in panels of RowsA rows, B[N][K] in panels of N rows.
+// Asynchronous, not committed.
+template <class E, int N, int K, int RowsA, int Started>
 DEVICE void scores_hopper(float (&s)[N / 2], u64 a, u64 b) {
 #pragma unroll
   for (int k = 0; k < K / 16; ++k) {
-    const u64 x = a + ((k / 4 * RowsA * 128 + k % 4 * 32) >> 4);
-    const u64 y = b + ((k / 4 * N * 128 + k % 4 * 32) >> 4);
+    const u64 x = desc_advance(a, k / 4 * RowsA * 128 + k % 4 * 32);
+    const u64 y = desc_advance(b, k / 4 * N * 128 + k % 4 * 32);
     if (k == 0)
-      Wgmma<N, E>::template ss<0>(s, x, y);
+      Wgmma<N, E>::template ss<Started>(s, x, y);
     else
       Wgmma<N, E>::template ss<1>(s, x, y);
   }
@@ -22,5 +23,5 @@ template <class E, int N, int V>
 DEVICE void values_hopper(float (&o)[V / 2], const u32 (&p)[N / 4], u64 b) {
 #pragma unroll
   for (int k = 0; k < N / 16; ++k)
-    Wgmma<V, E>::template rs_tn<1>(o, &p[4 * k], b + ((k * 2048) >> 4));
+    Wgmma<V, E>::template rs_tn<1>(o, &p[4 * k], desc_advance(b, k * 2048));
 }

@@ -107,6 +107,29 @@ TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
     }
 }
 
+/// Scores start from a bias divided by their scale, which overflows for the largest of them: such
+/// rows are done again, and the bias is added last.
+TEST(FragmentSpecial, BiasesAtTheEndOfTheRange) {
+  const auto edit = [](std::vector<ir::Array>& inputs) {
+    ir::Array& b = inputs.size() > 4 ? inputs[4] : inputs[3];
+    const int64_t length = b.shape.back();
+    for (int64_t j = 0; j < length; ++j) b.data[size_t(5 * length + j)] = -3.3e38;
+    for (int64_t j = 0; j < length; ++j) b.data[size_t(70 * length + j)] = j < 9 ? -1e38 : -3e38;
+    b.data[size_t(100 * length + 3)] = 1e38;
+    b.data[size_t(100 * length + 150)] = 3e38;
+    b.data[size_t(140 * length + 150)] = -3e38;
+  };
+  for (const char* name : {"additive_mask", "pair_bias"})
+    for (int groups : {2, 4}) {
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
+      ir::Program p = program(name, run);
+      for (ir::SymbolInfo& s : p.symbols) s.hint = 200;  // whose rows TMA can bring
+      run.make(p);
+      EXPECT_NE(run.sources.at(0).text.find("* 8.0f"), std::string::npos) << "no start";
+      EXPECT_LE(run.error(p, {{"S", 200}, {"J", 70}}, edit), run.tolerance(200)) << name;
+    }
+}
+
 TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
   for (int groups : {1, 2, 3, 4}) {
     FragmentRun run = FragmentRun::hopper("bf16", groups);
