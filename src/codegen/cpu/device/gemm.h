@@ -72,13 +72,17 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   const auto fetch_vector = [n](const T* p, int j) {
     return PARTIAL && j == NV - 1 ? load_n<T>(p, n) : load<T>(p);
   };
+  V c[MR][NV];
+  // Sums of the runs so far wait here, not in `out`: a tile of scores is too large for the first
+  // cache, and its lines would have to be there once more for each run.
+  alignas(64) T part[START == Start::Zero ? MR * NV * L : 1];
   const i64 quarter = (K + 3) / 4, run = START != Start::Zero ? K : quarter < kRun ? kRun : quarter;
-  i64 k = 0, end = run < K ? run : K;
-  for (bool first = true;; first = false, end = k + run < K ? k + run : K) {
-    V c[MR][NV];
+  i64 k = 0;
+  for (bool first = true;; first = false) {
     FL_UNROLL for (int i = 0; i < MR; i++) {
-      FL_UNROLL for (int j = 0; j < NV; j++) { c[i][j] = splat<T>(identity<R, T>()); }
+      FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = splat<T>(identity<R, T>());
     }
+    const i64 end = k + run < K ? k + run : K;
     _Pragma("GCC unroll 1") for (; k < end; k++) {
       V x[NV];
       FL_UNROLL for (int j = 0; j < NV; j++) x[j] = fetch_vector(b + k * row + j * L, j);
@@ -87,19 +91,27 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
         FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = Op::step(op, c[i][j], y, x[j]);
       }
     }
-    // What was there is joined last: sums of few terms are added, not one term at a time.
+    if (START != Start::Zero || run >= K) break;
     FL_UNROLL for (int i = 0; i < MR; i++) {
-      FL_UNROLL for (int j = 0; j < NV; j++) {
-        T* p = out + i * ldc + j * L;
-        if (START == Start::Keep || !first) c[i][j] = R::join(fetch_vector(p, j), c[i][j]);
-        if constexpr (START == Start::Scale) c[i][j] += fetch_vector(p, j) * splat<T>(alpha[i]);
-        if (PARTIAL && j == NV - 1)
-          store_n(p, c[i][j], n);
-        else
-          store(p, c[i][j]);
-      }
+      FL_UNROLL for (int j = 0; j < NV; j++)
+        if (!first) c[i][j] = R::join(load<T>(part + (i * NV + j) * L), c[i][j]);
     }
-    if (START != Start::Zero || k == K) return;
+    if (k == K) break;
+    FL_UNROLL for (int i = 0; i < MR; i++) {
+      FL_UNROLL for (int j = 0; j < NV; j++) store(part + (i * NV + j) * L, c[i][j]);
+    }
+  }
+  // What was there is joined last: sums of few terms are added, not one term at a time.
+  FL_UNROLL for (int i = 0; i < MR; i++) {
+    FL_UNROLL for (int j = 0; j < NV; j++) {
+      T* p = out + i * ldc + j * L;
+      if constexpr (START == Start::Keep) c[i][j] = R::join(fetch_vector(p, j), c[i][j]);
+      if constexpr (START == Start::Scale) c[i][j] += fetch_vector(p, j) * splat<T>(alpha[i]);
+      if (PARTIAL && j == NV - 1)
+        store_n(p, c[i][j], n);
+      else
+        store(p, c[i][j]);
+    }
   }
 }
 
@@ -115,9 +127,8 @@ FL_INLINE void prefetch_share(const T* p, i64 row, i64 rows, i64 i, i64 n) {
 // all rows, MR at a time and what is left one by one; columns of NV vectors
 template <class T, int MR, int NV, Start START, bool PARTIAL, int TAILS, class Op>
 FL_INLINE void column_block(Op op, i64 M, i64 K, Left<T> left, Right<T> right, Out<T> out,
-                            const T* alpha, i64 n) {
+                            const T* alpha, i64 n, const T* next) {
   constexpr int NR = NV * kLanes<T>;
-  const T* next = right.row == NR ? right.p + right.panel : right.p + K * right.row;
   i64 i = 0;
   for (; i + MR <= M; i += MR) {
     if constexpr (!PARTIAL) prefetch_share<T, NR>(next, right.row, K, i / MR, M / MR);
@@ -135,13 +146,18 @@ static __attribute__((noinline)) void contract_block(Op op, i64 M, i64 N, i64 K,
                                                      Right<T> right, Out<T> out,
                                                      const T* alpha = nullptr) {
   constexpr int L = kLanes<T>, NR = NV * L;
+  // What a caller's next call reads: the next panels, or of panels that are longer than K, the rows
+  // after these.
+  const bool whole = right.panel == K * right.row;
+  const T* after = whole ? right.p + (N + NR - 1) / NR * right.panel : right.p + K * right.row;
   i64 n = 0;
   for (; n + NR <= N; n += NR, right.p += right.panel, out.p += NR)
-    column_block<T, MR, NV, START, false, TAILS>(op, M, K, left, right, out, alpha, L);
+    column_block<T, MR, NV, START, false, TAILS>(
+        op, M, K, left, right, out, alpha, L, n + 2 * NR <= N ? right.p + right.panel : after);
   if constexpr ((TAILS & kRaggedN) != 0)
     for (; n < N; n += L, right.p += L, out.p += L)
       column_block<T, MR, 1, START, true, TAILS>(op, M, K, left, right, out, alpha,
-                                                 N - n < L ? N - n : L);
+                                                 N - n < L ? N - n : L, after);
 }
 
 template <class T, int MR, int NV, Start START, int TAILS = kRaggedM | kRaggedN>
