@@ -83,7 +83,7 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
       FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = splat<T>(identity<R, T>());
     }
     const i64 end = k + run < K ? k + run : K;
-    _Pragma("GCC unroll 1") for (; k < end; k++) {
+    _Pragma("GCC unroll 4") for (; k < end; k++) {
       V x[NV];
       FL_UNROLL for (int j = 0; j < NV; j++) x[j] = fetch_vector(b + k * row + j * L, j);
       FL_UNROLL for (int i = 0; i < MR; i++) {
