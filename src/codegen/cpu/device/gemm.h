@@ -93,8 +93,9 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
     }
     if (START != Start::Zero || run >= K) break;
     FL_UNROLL for (int i = 0; i < MR; i++) {
-      FL_UNROLL for (int j = 0; j < NV; j++)
+      FL_UNROLL for (int j = 0; j < NV; j++) {
         if (!first) c[i][j] = R::join(load<T>(part + (i * NV + j) * L), c[i][j]);
+      }
     }
     if (k == K) break;
     FL_UNROLL for (int i = 0; i < MR; i++) {
@@ -152,8 +153,8 @@ static __attribute__((noinline)) void contract_block(Op op, i64 M, i64 N, i64 K,
   const T* after = whole ? right.p + (N + NR - 1) / NR * right.panel : right.p + K * right.row;
   i64 n = 0;
   for (; n + NR <= N; n += NR, right.p += right.panel, out.p += NR)
-    column_block<T, MR, NV, START, false, TAILS>(
-        op, M, K, left, right, out, alpha, L, n + 2 * NR <= N ? right.p + right.panel : after);
+    column_block<T, MR, NV, START, false, TAILS>(op, M, K, left, right, out, alpha, L,
+                                                 n + 2 * NR <= N ? right.p + right.panel : after);
   if constexpr ((TAILS & kRaggedN) != 0)
     for (; n < N; n += L, right.p += L, out.p += L)
       column_block<T, MR, 1, START, true, TAILS>(op, M, K, left, right, out, alpha,
