@@ -88,6 +88,9 @@ inline const std::vector<FragmentProgram>& fragment_programs() {
        .inputs = "input mb : T[2, 1, S]\ninput b : T[2, S, S]\ninput g : T[2, S, 64]\n",
        .score = s + " + mb[h,0,j] + b[h,i,j]",
        .gate = "a[h,i,c] * sigmoid(g[h,i,c])"},
+      {.name = "two_biases",  // under a mask, one of them scaled and one subtracted
+       .inputs = "input mb : T[2, 1, S]\ninput b : T[2, S, S]\n",
+       .score = "where(j <= i, b[h,i,j] * 0.5 - mb[h,0,j] + " + s + ", -inf)"},
       {.name = "boolean_mask",
        .inputs = "input b : bool[2, S, S]\n",
        .score = "where(b[h,i,j], " + s + ", -inf)"},

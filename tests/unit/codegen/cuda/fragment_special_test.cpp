@@ -130,6 +130,27 @@ TEST(FragmentSpecial, BiasesAtTheEndOfTheRange) {
     }
 }
 
+/// Bias tiles in the ring of the keys: the scores of a unit's first tile start while the unit before
+/// ends, whatever the order of loads and warpgroups.
+TEST(FragmentSpecial, ScoresStartFromBiasTiles) {
+  for (const char* name : {"additive_mask", "pair_bias", "two_biases"})
+    for (int groups : {1, 2, 4}) {
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
+      run.stages = 2 + groups % 2;
+      ir::Program p = program(name, run);
+      for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
+      run.make(p);
+      EXPECT_NE(run.sources.at(0).text.find("(tracked)"), std::string::npos) << "no start";
+      for (uint32_t seed = 0; seed < 2; ++seed) {
+        run.options.seed = seed;
+        run.options.multiprocessors = 1 + static_cast<int>(seed);
+        const int64_t length = seed == 0 ? 72 : 264;
+        EXPECT_LE(run.error(p, {{"S", length}, {"J", 70}}), run.tolerance(length))
+            << name << " " << groups << " " << seed;
+      }
+    }
+}
+
 TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
   for (int groups : {1, 2, 3, 4}) {
     FragmentRun run = FragmentRun::hopper("bf16", groups);
