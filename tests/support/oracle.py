@@ -80,7 +80,9 @@ def check_one(got, by_eager, want, length: int = 1, ulps: int = 1, name: str = "
     assert got.shape == by_eager.shape, f"{name}: shape {got.shape}, eager {by_eager.shape}"
     assert got.dtype == by_eager.dtype, f"{name}: dtype {got.dtype}, eager {by_eager.dtype}"
     nan, eager_nan = got.isnan(), by_eager.isnan()
-    assert torch.equal(nan, eager_nan), f"{name}: {nan.sum()} NaN, eager has {eager_nan.sum()}"
+    # Eager may be wrong: with AMX the NaN row of a bf16 product spoils the rows beside it.
+    same = torch.equal(nan, eager_nan) or torch.equal(nan, want.isnan())
+    assert same, f"{name}: {nan.sum()} NaN, eager has {eager_nan.sum()}, fp64 {want.isnan().sum()}"
     sure = by_eager.isinf() & (want.double() == by_eager.double())
     assert torch.equal(got[sure], by_eager[sure]), f"{name}: infinities differ from eager's"
     lost = got.isinf() & by_eager.isfinite()
