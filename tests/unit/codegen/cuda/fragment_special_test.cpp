@@ -130,8 +130,8 @@ TEST(FragmentSpecial, BiasesAtTheEndOfTheRange) {
     }
 }
 
-/// Bias tiles in the ring of the keys: the scores of a unit's first tile start while the unit before
-/// ends, whatever the order of loads and warpgroups.
+/// Bias tiles in the ring of the keys: the scores of a unit's first tile start while the unit
+/// before ends, whatever the order of loads and warpgroups.
 TEST(FragmentSpecial, ScoresStartFromBiasTiles) {
   for (const char* name : {"additive_mask", "pair_bias", "two_biases"})
     for (int groups : {1, 2, 4}) {
