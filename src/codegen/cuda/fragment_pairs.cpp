@@ -108,6 +108,20 @@ void FragmentText::give_words(Expr load, const Tensor& tensor, int each,
   give_element(load, "pick<" + std::string(memory_text(tensor.dtype)) + ">(" + id + ", i & 1)");
 }
 
+void FragmentText::print_scores(const std::string& value, Expr body) {
+  out_.open("");
+  out_.line("const int col0 = 0;  // nobody asks");
+  open_elements(true, body);
+  const Place place = element_place();
+  Block block(plan_, place);
+  block.expect({body});
+  const std::string text = block.value(body);
+  block.print(out_);
+  out_.line(plan_.value(value).id + "[i] = " + text + ";");
+  out_.close();
+  out_.close();
+}
+
 /// Loads along the columns of a value fragment, as halves of what two elements load together.
 void FragmentText::pair_values(Place* place, const std::vector<Expr>& columns,
                                const std::vector<Expr>& bodies) const {

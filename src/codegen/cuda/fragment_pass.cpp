@@ -238,20 +238,6 @@ void FragmentText::open_elements(bool full, Expr body) {
               ");");
 }
 
-void FragmentText::print_scores(const std::string& value, Expr body) {
-  out_.open("");
-  out_.line("const int col0 = 0;  // nobody asks");
-  open_elements(true, body);
-  const Place place = element_place();
-  Block block(plan_, place);
-  block.expect({body});
-  const std::string text = block.value(body);
-  block.print(out_);
-  out_.line(plan_.value(value).id + "[i] = " + text + ";");
-  out_.close();
-  out_.close();
-}
-
 /// `alive`: text that is false in rows where the value counts for nothing; empty: it always counts.
 void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outside,
                              const std::string& alive, bool folded) {

@@ -122,7 +122,7 @@ void Hopper::print_first_tile() {
   for (size_t k = 1; k < m; ++k) {
     const std::string at = str(int64_t(k)), before = str(int64_t(k - 1));
     if (k == 1) out_.line("wait_v();");
-    out_.line("start_scores_" + at + "(work.tracked);");
+    start_scores(k, "work.tracked");
     out_.line("issue_scores_" + at + "(qb);");
     out_.line("issue_values_" + before + "();");
     text_.print_prefetch(stages_[k], "own_last");
@@ -139,7 +139,7 @@ void Hopper::print_step(bool turns) {
     const std::string at = str(int64_t(k)), before = str(int64_t((k + m - 1) % m));
     if (k == (m == 1 ? 0 : 1)) out_.line("wait_v();");
     if (k == 0) out_.line("wait_k();");
-    out_.line("start_scores_" + at + "(!fast && work.tracked);");
+    start_scores(k, "!fast && work.tracked");
     if (turns) out_.line("named_sync(turn, 256);");
     out_.line("issue_scores_" + at + "(qb);");
     out_.line("issue_values_" + before + "();");
@@ -225,7 +225,7 @@ void Hopper::print_consumer() {
   if (turns) out_.line("if (group == 0) named_arrive(turn, 256);");
   out_.line("mbar_wait(q_full, 0);");
   out_.line("wait_first_k(skipped(work, 0));");
-  out_.line("start_scores_0(work.tracked);");
+  start_scores(0, "work.tracked");
   out_.line("issue_scores_0(0);");
   out_.line("wgmma_wait<0>();");
   if (single) release_scores();
@@ -301,7 +301,7 @@ void Hopper::print_drain(bool turns) {
     out_.close();
   };
   const bool early_next = turns || !starts_[0].empty();  // no fragment starts under a product
-  if (early_next) wait_next(), out_.line("start_scores_0(work.tracked);");
+  if (early_next) wait_next(), start_scores(0, "work.tracked");
   if (turns) out_.line("named_sync(turn, 256);");
   out_.line("wgmma_fence();");
   if (!certified) out_.line(last);

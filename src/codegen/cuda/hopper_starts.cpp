@@ -81,10 +81,10 @@ class Search {
       for (Expr a : e->args) look(a);
       return;
     }
-    const double size = std::fabs(t.factor);
+    const bool divides = std::isnormal(static_cast<float>(1 / t.factor));
     const Expr found = sum_of(t.early, 1 / t.factor);
     agree = agree && found && (!start.before || start.before == found) && e->type == Type::F32 &&
-            size >= 1e-4 && size <= 1e4;
+            divides;
     if (!start.before)
       start = {found, sum_of(t.early, 1, sum_of({{t.value, t.factor}}, 1))}, unit_ = t.factor;
     early[e] = sum_of(t.late, 1, sum_of({{t.value, t.factor}}, 1));
@@ -151,9 +151,14 @@ void Hopper::release_scores(const std::string& where_started, const std::string&
   out_.line((when.empty() ? "" : "if (" + when + ") ") + "release_k();");
 }
 
+void Hopper::start_scores(size_t stage, const std::string& tracked) {
+  if (!starts_[stage].empty())
+    out_.line("start_scores_" + str(int64_t(stage)) + "(" + tracked + ");");
+}
+
 void Hopper::print_start_scores(size_t stage) {
+  if (starts_[stage].empty()) return;
   out_.open("const auto start_scores_" + str(int64_t(stage)) + " = [&](const int tracked)");
-  out_.line("(void)tracked;");
   for (const auto& [value, start] : starts_[stage]) {
     out_.open("if (tracked)");
     out_.line("#pragma unroll");

@@ -62,6 +62,7 @@ class Hopper {
   void print_consumer_state();
   void print_consumer();
   void print_start_scores(size_t stage);
+  void start_scores(size_t stage, const std::string& tracked);  // a call, where there is a start
   void print_issue_scores(size_t stage);
   void print_issue_values(size_t stage);
   void print_softmax(size_t stage);

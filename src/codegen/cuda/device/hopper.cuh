@@ -53,27 +53,19 @@ DEVICE void mbar_arrive_expect(u32 bar, u32 bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes)
                : "memory");
 }
-DEVICE bool mbar_try_wait(u32 bar, u32 parity) {
-  u32 done;
-  asm volatile(
-      "{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-      "selp.u32 %0, 1, 0, p;\n}"
-      : "=r"(done)
-      : "r"(bar), "r"(parity)
-      : "memory");
-  return done != 0;
-}
-/// The same without waiting.
-DEVICE bool mbar_test(u32 bar, u32 parity) {
-  u32 done;
-  asm volatile(
-      "{\n.reg .pred p;\nmbarrier.test_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-      "selp.u32 %0, 1, 0, p;\n}"
-      : "=r"(done)
-      : "r"(bar), "r"(parity)
-      : "memory");
-  return done != 0;
-}
+#define FLASHLIGHT_MBAR_ASK(name, instruction)                                    \
+  DEVICE bool name(u32 bar, u32 parity) {                                         \
+    u32 done;                                                                     \
+    asm volatile("{\n.reg .pred p;\nmbarrier." instruction                        \
+                 ".parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}" \
+                 : "=r"(done)                                                     \
+                 : "r"(bar), "r"(parity)                                          \
+                 : "memory");                                                     \
+    return done != 0;                                                             \
+  }
+FLASHLIGHT_MBAR_ASK(mbar_try_wait, "try_wait")  // may wait for a while
+FLASHLIGHT_MBAR_ASK(mbar_test, "test_wait")
+#undef FLASHLIGHT_MBAR_ASK
 DEVICE void mbar_wait(u32 bar, u32 parity) {
   while (!mbar_try_wait(bar, parity)) {
   }

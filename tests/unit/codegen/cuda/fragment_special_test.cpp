@@ -127,6 +127,8 @@ TEST(FragmentSpecial, BiasesAtTheEndOfTheRange) {
       run.make(p);
       EXPECT_NE(run.sources.at(0).text.find("* 8.0f"), std::string::npos) << "no start";
       EXPECT_LE(run.error(p, {{"S", 200}, {"J", 70}}, edit), run.tolerance(200)) << name;
+      run.sources.at(0).text = mutate(run.sources.at(0).text, "if (tracked)", "if (false)");
+      EXPECT_GT(run.error(p, {{"S", 200}, {"J", 70}}, edit), 0.1) << name << ": nothing was redone";
     }
 }
 
