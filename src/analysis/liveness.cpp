@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 
 #include "analysis/abstract.h"
 #include "analysis/intervals.h"
@@ -33,8 +34,8 @@ void gather(const Stream& stream, Expr body, std::vector<Expr>* out) {
 std::vector<Expr> conditions(const Stream& stream, const StreamPass& pass) {
   std::vector<Expr> out;
   for (const StreamState& s : pass.states) gather(stream, s.body, &out);
-  std::sort(out.begin(), out.end(), [](Expr a, Expr b) { return a->id < b->id; });
-  out.erase(std::unique(out.begin(), out.end()), out.end());
+  std::unordered_set<Expr> seen;
+  std::erase_if(out, [&](Expr e) { return !seen.insert(e).second; });
   return out;
 }
 

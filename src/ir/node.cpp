@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "ir/op_table.h"
+#include "ir/polynomial.h"
 #include "support/error.h"
 
 namespace flashlight::ir {
@@ -26,14 +27,16 @@ size_t hash_attr(const Attr& a) {
   return std::hash<Attr>()(a);
 }
 
+uint64_t content_hash(const Node& n) {
+  uint64_t h = (static_cast<uint64_t>(n.op) << 8) + static_cast<uint64_t>(n.type);
+  const auto mix = [&h](uint64_t v) { h = (h ^ v) * 0x9e3779b97f4a7c15u, h ^= h >> 29; };
+  mix(hash_attr(n.attr));
+  for (const Expr& arg : n.args) mix(arg->hash);
+  return h;
+}
+
 struct NodeHash {
-  size_t operator()(const Node* n) const {
-    size_t h = (static_cast<size_t>(n->op) << 8) + static_cast<size_t>(n->type);
-    const auto mix = [&h](size_t v) { h = (h ^ v) * 0x9e3779b97f4a7c15u, h ^= h >> 29; };
-    mix(hash_attr(n->attr));
-    for (const Expr& arg : n->args) mix(arg->id);
-    return h;
-  }
+  size_t operator()(const Node* n) const { return n->hash; }
 };
 
 struct NodeEqual {
@@ -60,10 +63,10 @@ Arena& arena() {
 Expr intern(Op op, Type type, std::vector<Expr> args, Attr attr) {
   for (const Expr& arg : args) FLASHLIGHT_CHECK(arg, "null argument");
   Node node{op, type, std::move(args), std::move(attr), 0};
+  node.hash = content_hash(node);
   Arena& session = arena();
   const std::lock_guard<std::mutex> lock(session.mutex);
   if (auto it = session.index.find(&node); it != session.index.end()) return Expr(*it);
-  node.id = session.nodes.size();
   session.nodes.push_back(std::move(node));
   session.index.insert(&session.nodes.back());
   return Expr(&session.nodes.back());
@@ -164,6 +167,11 @@ Expr cast_const(Expr a, Type type) {
 }
 
 }  // namespace
+
+bool operator<(Expr a, Expr b) {
+  if (a == b || !a || !b) return !a && b;
+  return a->hash != b->hash ? a->hash < b->hash : compare(a, b) < 0;
+}
 
 Expr constant(double value, Type type) {
   if (type == Type::Bool) return boolean(value != 0);

@@ -1,5 +1,5 @@
 // Scalar expressions: immutable, interned nodes. Two equal expressions are the same pointer, so
-// comparing and hashing is free and sharing inside a DAG is kept.
+// comparing and hashing is free and sharing inside a DAG is kept. Nothing may depend on addresses.
 //
 // Semantics. Type says what is computed: Bool, Int (64 bit), F32 or F64; what memory holds is a
 // DType (program.h). An intermediate that eager PyTorch rounds to bf16 or fp16 stays in F32.
@@ -40,7 +40,9 @@ class Expr {
   explicit operator bool() const { return node_ != nullptr; }
   friend bool operator==(Expr a, Expr b) { return a.node_ == b.node_; }
   friend bool operator!=(Expr a, Expr b) { return a.node_ != b.node_; }
-  friend bool operator<(Expr a, Expr b) { return a.node_ < b.node_; }  // arbitrary, per process
+  /// Arbitrary, but the same in every process and whatever was built before: what is made of a
+  /// program depends on the program alone.
+  friend bool operator<(Expr a, Expr b);
 
  private:
   const Node* node_ = nullptr;
@@ -53,7 +55,7 @@ struct Node {
   Type type;
   std::vector<Expr> args;
   Attr attr;
-  uint64_t id;  // creation order: a deterministic order within a process
+  uint64_t hash;  // of the content
 
   const std::string& name() const { return std::get<std::string>(attr); }  // Symbol, Axis, Load
   Expr extent() const { return args[0]; }                                  // Axis
@@ -99,5 +101,5 @@ inline Expr operator/(Expr a, Expr b) { return binary(Op::Div, a, b); }
 
 template <>
 struct std::hash<flashlight::ir::Expr> {
-  size_t operator()(flashlight::ir::Expr e) const { return std::hash<const void*>()(e.get()); }
+  size_t operator()(flashlight::ir::Expr e) const { return e ? e->hash : 0; }
 };

@@ -79,7 +79,7 @@ int compare(Expr a, Expr b) {
   if (int c = three_way(a->args.size(), b->args.size())) return c;
   for (size_t i = 0; i < a->args.size(); ++i)
     if (int c = compare(a->args[i], b->args[i])) return c;
-  return three_way(a->id, b->id);
+  return three_way(a->hash, b->hash);
 }
 
 bool MonomialOrder::operator()(const Monomial& a, const Monomial& b) const {

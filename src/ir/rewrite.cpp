@@ -47,7 +47,6 @@ std::vector<Expr> collect(Expr e, Op op) {
   visit(e, [&](Expr n) {
     if (n->op == op) found.push_back(n);
   });
-  std::sort(found.begin(), found.end(), [](Expr a, Expr b) { return a->id < b->id; });
   return found;
 }
 
@@ -82,12 +81,10 @@ bool uses_any(Expr e, const std::vector<Expr>& nodes) {
 }
 
 std::vector<Expr> symbols_of(Expr e) {
-  std::unordered_set<Expr> found;
-  for (Expr s : collect(e, Op::Symbol)) found.insert(s);
+  std::vector<Expr> out = collect(e, Op::Symbol);
   for (Expr a : axes_of(e))
-    for (Expr s : symbols_of(a->extent())) found.insert(s);
-  std::vector<Expr> out(found.begin(), found.end());
-  std::sort(out.begin(), out.end(), [](Expr a, Expr b) { return a->id < b->id; });
+    for (Expr s : symbols_of(a->extent()))
+      if (std::find(out.begin(), out.end(), s) == out.end()) out.push_back(s);
   return out;
 }
 

@@ -18,7 +18,7 @@ Expr substitute(Expr e, const Substitution& map);
 /// of axes.
 void visit(Expr e, const std::function<void(Expr)>& fn);
 
-std::vector<Expr> axes_of(Expr e);   // distinct Axis nodes in e, by creation
+std::vector<Expr> axes_of(Expr e);   // distinct Axis nodes in e, as met
 std::vector<Expr> loads_of(Expr e);  // distinct Load nodes in e
 std::unordered_set<std::string> names_loaded(Expr e);
 bool uses(Expr e, Expr node);

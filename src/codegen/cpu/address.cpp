@@ -24,7 +24,7 @@ std::optional<Expr> Body::lane_coefficient(Expr index) const {
     if (a != lane_) others[a] = ir::symbol("axis " + a->name());
   for (Expr l : ir::loads_of(index)) {
     if (ir::uses(l, lane_)) return std::nullopt;
-    others[l] = ir::symbol("load " + std::to_string(l->id));
+    others[l] = ir::symbol("load " + std::to_string(others.size()));
   }
   const auto form = ir::affine(ir::substitute(index, others));
   if (!form) return std::nullopt;

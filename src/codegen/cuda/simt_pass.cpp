@@ -211,7 +211,7 @@ Expr SimtText::with_factors(Expr body, const Axes& axes) {
           if (!std::count(rows.begin(), rows.end(), x)) rows.push_back(x);
     if (!axes_of(n).empty() || !loads_of(n).empty() || capacity(rows) * 4 > capacity(axes))
       return n;
-    const std::string name = "factor " + std::to_string(n->id);
+    const std::string name = "factor " + std::to_string(n->hash);
     if (!values_.count(name)) each(values_[name] = array(scope_ + name, n->type, rows), rows, n);
     return symbol(name, n->type);
   });
