@@ -267,10 +267,9 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       place->values[id] = id + "[r]";
       sum = symbol(id, e->type);
     }
-    // The shift innermost, so that each addition is fused. What is known before the scores are goes
-    // last: ptxas would compute it for all elements ahead, in registers that it does not have.
+    // The shift innermost, so that each addition is fused; then what is known before the scores are.
     std::stable_partition(terms.begin(), terms.end(),
-                          [](const Term& t) { return t.x != symbol("offset", t.x->type); });
+                          [](const Term& t) { return t.x == symbol("offset", t.x->type); });
     for (const Term& t : terms)
       if (!is_row_level(t.x)) sum = sum ? product(t) + sum : product(t);
     return unary(Op::Exp2, sum);

@@ -147,6 +147,7 @@ void Hopper::print_step(bool turns) {
     text_.print_prefetch(stages_[k], "tile");
     out_.line("wgmma_wait<1>();");
     if (k + 1 == m) release_scores("fast || !work.tracked");
+    out_.line("scheduling_fence(tile < 0, bars);");
     out_.line("softmax_" + at + "(tile, fast, true, " + (k == 0 ? "true" : "false") + ");");
   }
   out_.close(";");
@@ -313,8 +314,8 @@ void Hopper::print_drain(bool turns) {
   if (!certified) {
     out_.line("wgmma_wait<1>();");
     out_.line("release_v();");
-    if (!early) text_.print_value_words();
     text_.print_finals(pass_, frozen_);
+    if (!early) text_.print_value_words();
   } else if (!early) {
     text_.print_value_words();
   }
