@@ -343,7 +343,8 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   out_.line(type + " x = " + fold_text(s.op, "part[2 * r]", "part[2 * r + 1]") + ";");
   if (is_reduced(pass, s)) out_.line("x = " + std::string(quad_text(s.op)) + "(x);");
   if (factor) out_.line("x = x * " + constant_text(factor) + ";");
-  const std::string alive = alive_text(plan_, pass, s);
+  // A unit with a row that has no reference is done again, see print_overflow().
+  const std::string alive = step.frozen ? "" : alive_text(plan_, pass, s);
   out_.line((alive.empty() ? "" : "if (" + alive + ") ") + v.id +
             "[r] = " + fold_text(s.op, v.id + "[r]", "x") + ";");
   out_.close();
