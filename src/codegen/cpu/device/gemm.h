@@ -57,10 +57,10 @@ FL_INLINE Inner<R, F> inner(F f) {
   return {f};
 }
 
-// A contraction that starts at 0 is made as four sums of a quarter of its length, each in
-// registers: its rounding errors are those of the shorter sums. Not of fewer terms than kRun
+// A contraction is made as sums of this many terms, each in registers, which are then added: its
+// rounding errors are those of the shorter sums. One that is no longer: of shorter ones still
 // (docs/perf-log.md).
-constexpr i64 kRun = 8;
+constexpr i64 kRun = 32, kShortRun = 8;
 
 // one register block; PARTIAL: of the last vector only n lanes exist
 template <class T, int MR, int NV, Start START, bool PARTIAL, class Op>
@@ -75,8 +75,8 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   V c[MR][NV];
   // Sums of the runs so far wait here, not in `out`: a tile of scores is too large for the first
   // cache, and its lines would have to be there once more for each run.
-  alignas(64) T part[START == Start::Zero ? MR * NV * L : 1];
-  const i64 quarter = (K + 3) / 4, run = START != Start::Zero ? K : quarter < kRun ? kRun : quarter;
+  alignas(64) T part[MR * NV * L];
+  const i64 run = K <= kRun ? kShortRun : kRun;
   i64 k = 0;
   for (bool first = true;; first = false) {
     FL_UNROLL for (int i = 0; i < MR; i++) {
@@ -91,7 +91,7 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
         FL_UNROLL for (int j = 0; j < NV; j++) c[i][j] = Op::step(op, c[i][j], y, x[j]);
       }
     }
-    if (START != Start::Zero || run >= K) break;
+    if (run >= K) break;
     FL_UNROLL for (int i = 0; i < MR; i++) {
       FL_UNROLL for (int j = 0; j < NV; j++) {
         if (!first) c[i][j] = R::join(load<T>(part + (i * NV + j) * L), c[i][j]);
