@@ -129,6 +129,19 @@ class Builder {
     return a;
   }
 
+  /// An axis that d does not have yet. One of another reduction, where there is one: what two of
+  /// them read (scores of all heads, for their maximum and their sum) is then made once.
+  Expr inner_axis(Expr extent, const Computation& d, const Substitution& at) {
+    for (Expr a : inner_) {
+      const bool taken = contains(d.axes, a) || std::any_of(at.begin(), at.end(), [&](const auto& m) {
+                           return m.second == a;
+                         });
+      if (!taken && a->extent() == extent) return a;
+    }
+    inner_.push_back(fresh("d", extent));
+    return inner_.back();
+  }
+
   /// A root that loads something already placed takes its axes from there.
   bool place_linked(const Computation& c) {
     for (Expr l : loads_of(c.body)) {
@@ -202,7 +215,7 @@ class Builder {
     Computation d = c;
     for (Expr& a : d.axes) a = at.at(a);
     for (Expr& r : d.reduce_axes) {
-      if (!at.count(r)) at[r] = fresh("d", r->extent());
+      if (!at.count(r)) at[r] = inner_axis(r->extent(), d, at);
       r = at[r];
     }
     d.body = simplify(substitute(c.body, at));
@@ -288,6 +301,7 @@ class Builder {
   Bindings sizes_;
   Frame frame_;
   std::map<std::string, std::vector<std::vector<Expr>>> instances_;
+  std::vector<Expr> inner_;  // axes that are reduced inside a tile
   int count_ = 0;
 };
 
