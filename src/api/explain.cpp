@@ -4,6 +4,7 @@
 
 #include "api/candidates.h"
 #include "ir/rewrite.h"
+#include "tile/share_rows.h"
 #include "transform/describe.h"
 #include "transform/merge.h"
 
@@ -53,10 +54,10 @@ std::string names(const std::vector<Expr>& axes) {
 }
 
 std::string loops_text(const tile::Kernel& k) {
-  std::string out = "for each (" + names(k.grid) + ")";
+  std::string out = k.grid.empty() ? "" : "for each (" + names(k.grid) + ")";
   for (Expr a : k.tiled)
-    out += ", tile of " + std::to_string(k.schedule.row_tile) + " " + a->name();
-  out += ": for tile of " + std::to_string(k.schedule.loop_tile) + " " + k.loop->name();
+    out += (out.empty() ? "for tile of " : ", tile of ") + std::to_string(k.schedule.row_tile) + " " + a->name();
+  out += (out.empty() ? "for tile of " : ": for tile of ") + std::to_string(k.schedule.loop_tile) + " " + k.loop->name();
   return out + (k.passes.size() > 1 ? ", " + std::to_string(k.passes.size()) + " passes" : "");
 }
 
@@ -138,6 +139,7 @@ KernelFacts facts_of(const Variants& variants, const Bindings& sizes) {
   for (const ir::StreamPass& p : stream.passes) passes.push_back(pass_of(p));
   out.update = transform::describe(passes, stream.loop->name());
   out.merge = merge_text(passes);
+  std::vector<std::string> whole;
   if (const auto made = variants.made(); !made.empty()) {
     const Variant& v = *made.back();
     out.loops = loops_text(v.kernel);
@@ -147,9 +149,10 @@ KernelFacts facts_of(const Variants& variants, const Bindings& sizes) {
     out.skips = skips_text(v.kernel);
     out.notes = v.notes;
     out.passed_over = v.passed_over;
+    whole = v.kernel.schedule.whole_rows;
     count_tiles(v.kernel, sizes, out);
   }
-  count_work(stream, sizes, out);
+  count_work(tile::share_rows(stream, whole), sizes, out);
   return out;
 }
 

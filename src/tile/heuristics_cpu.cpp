@@ -7,6 +7,7 @@
 #include "tile/bind.h"
 #include "tile/lower.h"
 #include "tile/roles.h"
+#include "tile/share_rows.h"
 
 namespace flashlight::tile {
 namespace {
@@ -77,6 +78,8 @@ double live_columns(const Kernel& k, const Pass& p, int64_t rows, Bindings sizes
 Schedule choose_schedule(const Stream& stream, const Specialization& spec, const Target& target) {
   Schedule s;
   s.whole_rows = whole_rows(stream);
+  for (const std::string& name : repeated_rows(bind(stream, spec.fixed)))
+    if (!std::count(s.whole_rows.begin(), s.whole_rows.end(), name)) s.whole_rows.push_back(name);
   Bindings sizes;
   // A size that may change is taken to be long: the kernel made now serves all of them.
   for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max(kLong, i.hint);

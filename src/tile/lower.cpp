@@ -8,6 +8,7 @@
 #include "tile/bind.h"
 #include "tile/lower_pass.h"
 #include "tile/roles.h"
+#include "tile/share_rows.h"
 
 namespace flashlight::tile {
 namespace {
@@ -37,7 +38,7 @@ void order_grid(Kernel& k) {
 
 Kernel lower(const Stream& unbound, const Schedule& schedule, const Specialization& spec,
              const Target& target) {
-  Stream s = bind(unbound, spec.fixed);
+  const Stream s = share_rows(bind(unbound, spec.fixed), schedule.whole_rows);
   Kernel k;
   k.name = s.name;
   k.target = target.name;

@@ -42,6 +42,8 @@ bool multiplies(const Stream& s) {
   });
 }
 
+}  // namespace
+
 /// The longest row axis over which operands are shared, so that a tile of rows is a matrix. Null:
 /// each row has operands of its own (one query for each head), and is a unit by itself.
 Expr choose_tiled(const Stream& s) {
@@ -53,8 +55,6 @@ Expr choose_tiled(const Stream& s) {
     if (!best || key(a) >= key(best)) best = a;
   return best && multiplies(s) && !shares_loads(s, best) ? Expr() : best;
 }
-
-}  // namespace
 
 bool Roles::is_grid(Expr axis) const { return contains(grid, axis); }
 

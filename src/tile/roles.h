@@ -20,6 +20,9 @@ struct Roles {
   ir::Expr local(ir::Expr e) const;
 };
 
+/// The row axis that is cut in tiles; null: each row is a unit by itself.
+ir::Expr choose_tiled(const ir::Stream& stream);
+
 /// Row axes that should lie whole in a tile: a value operand that changes with the tiled axis is
 /// shared only by them (pair values of invariant point attention are shared by the heads).
 std::vector<std::string> whole_rows(const ir::Stream& stream);
