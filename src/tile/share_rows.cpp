@@ -1,7 +1,6 @@
 #include "tile/share_rows.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "ir/rewrite.h"
 #include "tile/roles.h"

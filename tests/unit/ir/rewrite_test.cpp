@@ -18,6 +18,15 @@ TEST(Rewrite, TransformVisitsASharedNodeOnce) {
   EXPECT_EQ(seen, 60 + 4);
 }
 
+TEST(Rewrite, ListsFollowTheExpressionNotTheOrderOfCreation) {
+  const Expr second = load("made first", {j}, Type::F32), first = load("made last", {i}, Type::F32);
+  EXPECT_EQ(loads_of(first + second), (std::vector<Expr>{first, second}));
+  EXPECT_EQ(loads_of(second + first), (std::vector<Expr>{second, first}));
+  EXPECT_EQ(axes_of(second + first), (std::vector<Expr>{j, i}));
+  const Expr v = symbol("made before u"), u = symbol("u");
+  EXPECT_EQ(symbols_of(u + v), (std::vector<Expr>{u, v}));
+}
+
 TEST(Rewrite, TransformSeesRebuiltArguments) {
   const Expr e = unary(Op::Exp, x);
   const Expr out = transform(e, [&](Expr node) {
