@@ -56,8 +56,10 @@ std::string names(const std::vector<Expr>& axes) {
 std::string loops_text(const tile::Kernel& k) {
   std::string out = k.grid.empty() ? "" : "for each (" + names(k.grid) + ")";
   for (Expr a : k.tiled)
-    out += (out.empty() ? "for tile of " : ", tile of ") + std::to_string(k.schedule.row_tile) + " " + a->name();
-  out += (out.empty() ? "for tile of " : ": for tile of ") + std::to_string(k.schedule.loop_tile) + " " + k.loop->name();
+    out += (out.empty() ? "for tile of " : ", tile of ") + std::to_string(k.schedule.row_tile) +
+           " " + a->name();
+  out += (out.empty() ? "for tile of " : ": for tile of ") + std::to_string(k.schedule.loop_tile) +
+         " " + k.loop->name();
   return out + (k.passes.size() > 1 ? ", " + std::to_string(k.passes.size()) + " passes" : "");
 }
 

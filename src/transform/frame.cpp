@@ -133,9 +133,9 @@ class Builder {
   /// them read (scores of all heads, for their maximum and their sum) is then made once.
   Expr inner_axis(Expr extent, const Computation& d, const Substitution& at) {
     for (Expr a : inner_) {
-      const bool taken = contains(d.axes, a) || std::any_of(at.begin(), at.end(), [&](const auto& m) {
-                           return m.second == a;
-                         });
+      const bool taken =
+          contains(d.axes, a) ||
+          std::any_of(at.begin(), at.end(), [&](const auto& m) { return m.second == a; });
       if (!taken && a->extent() == extent) return a;
     }
     inner_.push_back(fresh("d", extent));

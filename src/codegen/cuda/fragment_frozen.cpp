@@ -267,7 +267,8 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       place->values[id] = id + "[r]";
       sum = symbol(id, e->type);
     }
-    // The shift innermost, so that each addition is fused; then what is known before the scores are.
+    // The shift innermost, so that each addition is fused; then what is known before the scores
+    // are.
     std::stable_partition(terms.begin(), terms.end(),
                           [](const Term& t) { return t.x == symbol("offset", t.x->type); });
     for (const Term& t : terms)

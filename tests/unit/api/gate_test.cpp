@@ -50,12 +50,12 @@ class NvrtcFirst : public testing::Test {
       };
       auto& classes = spec.strides[name];
       for (size_t d = 0; d < shape.size(); ++d)
-        classes[d] = d + 1 == shape.size()     ? tile::StrideClass::One
+        classes[d] = d + 1 == shape.size()       ? tile::StrideClass::One
                      : ir::is_const(shape[d], 1) ? tile::StrideClass::Zero
                      : wide(d) && wide(d + 1)    ? tile::StrideClass::Joined
                                                  : tile::StrideClass::Any;
-      const bool points = shape.size() > 2 && wide(shape.size() - 2) &&
-                          ir::int_const(shape[shape.size() - 2]) < 16;
+      const bool points =
+          shape.size() > 2 && wide(shape.size() - 2) && ir::int_const(shape[shape.size() - 2]) < 16;
       (points ? spec.half_aligned : spec.aligned).insert(name);
     };
     for (const ir::Input& i : stream.inputs) dense(i.name, i.shape);

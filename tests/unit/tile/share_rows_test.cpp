@@ -1,4 +1,5 @@
-// Values over all heads that a tile needs for one of them are made once, with the heads whole in it.
+// Values over all heads that a tile needs for one of them are made once, with the heads whole in
+// it.
 #include "tile/share_rows.h"
 
 #include <gtest/gtest.h>
@@ -73,7 +74,8 @@ TEST(ShareRows, ManyHeadsStayUnitsOfTheirOwn) {
 }
 
 TEST(ShareRows, OneHeadAloneRepeatsNothing) {
-  EXPECT_TRUE(repeated(over_heads("max[d:8] q[0, i, d] + k[0, j, d]", "m[i, j] + s[h, i, j]")).empty());
+  EXPECT_TRUE(
+      repeated(over_heads("max[d:8] q[0, i, d] + k[0, j, d]", "m[i, j] + s[h, i, j]")).empty());
 }
 
 }  // namespace

@@ -58,14 +58,19 @@ FL_INLINE Inner<R, F> inner(F f) {
 }
 
 // A contraction is made as sums of this many terms, each in registers, which are then added: its
-// rounding errors are those of the shorter sums. One that is no longer: of shorter ones still
+// rounding errors are those of the shorter sums. One that is no longer: of shorter ones still. What
+// one block of rows reads alone comes from memory as it goes, and is not stopped for sums
 // (docs/perf-log.md).
 constexpr i64 kRun = 32, kShortRun = 8;
+template <int MR, Start START>
+FL_INLINE i64 run_of(i64 M, i64 K) {
+  return START != Start::Zero && M <= MR ? K : K <= kRun ? kShortRun : kRun;
+}
 
 // one register block; PARTIAL: of the last vector only n lanes exist
 template <class T, int MR, int NV, Start START, bool PARTIAL, class Op>
-FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b, i64 row, T* out,
-                           i64 ldc, const T* alpha, i64 n) {
+FL_INLINE void micro_block(Op op, i64 K, i64 run, const T* a, i64 am, i64 ak, const T* b, i64 row,
+                           T* out, i64 ldc, const T* alpha, i64 n) {
   typedef vec<T> V;
   typedef typename Op::reduction R;
   constexpr int L = kLanes<T>;
@@ -76,7 +81,6 @@ FL_INLINE void micro_block(Op op, i64 K, const T* a, i64 am, i64 ak, const T* b,
   // Sums of the runs so far wait here, not in `out`: a tile of scores is too large for the first
   // cache, and its lines would have to be there once more for each run.
   alignas(64) T part[MR * NV * L];
-  const i64 run = K <= kRun ? kShortRun : kRun;
   i64 k = 0;
   for (bool first = true;; first = false) {
     FL_UNROLL for (int i = 0; i < MR; i++) {
@@ -130,16 +134,18 @@ template <class T, int MR, int NV, Start START, bool PARTIAL, int TAILS, class O
 FL_INLINE void column_block(Op op, i64 M, i64 K, Left<T> left, Right<T> right, Out<T> out,
                             const T* alpha, i64 n, const T* next) {
   constexpr int NR = NV * kLanes<T>;
+  const i64 run = run_of<MR, START>(M, K);
   i64 i = 0;
   for (; i + MR <= M; i += MR) {
     if constexpr (!PARTIAL) prefetch_share<T, NR>(next, right.row, K, i / MR, M / MR);
-    micro_block<T, MR, NV, START, PARTIAL>(op, K, left.p + i * left.m, left.m, left.k, right.p,
+    micro_block<T, MR, NV, START, PARTIAL>(op, K, run, left.p + i * left.m, left.m, left.k, right.p,
                                            right.row, out.p + i * out.row, out.row, alpha + i, n);
   }
   if constexpr ((TAILS & kRaggedM) != 0 && MR > 1)
     for (; i < M; i++)
-      micro_block<T, 1, NV, START, PARTIAL>(op, K, left.p + i * left.m, left.m, left.k, right.p,
-                                            right.row, out.p + i * out.row, out.row, alpha + i, n);
+      micro_block<T, 1, NV, START, PARTIAL>(op, K, run, left.p + i * left.m, left.m, left.k,
+                                            right.p, right.row, out.p + i * out.row, out.row,
+                                            alpha + i, n);
 }
 
 template <class T, int MR, int NV, Start START, int TAILS = kRaggedM | kRaggedN, class Op>
