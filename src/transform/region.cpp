@@ -175,6 +175,12 @@ class Growth {
   }
 
   void judge() {
+    out_.reduced = out_.core.size() > wide_.size();
+    for (const Computation& c : program_.computations)
+      if (!out_.reduced && merges_sides(c)) {
+        refuse(c.name, "reads rows and columns of the scores along one flattened axis");
+        out_.reduced = true;
+      }
     std::set<std::string> reductions;
     for (const std::string& n : out_.core) {
       const Computation& c = *program_.computation(n);
@@ -184,10 +190,16 @@ class Growth {
       for (const std::string& u : graph_.users(n)) outside = outside || !out_.core.count(u);
       if (outside && grown_.count(n)) refuse(n, "a score-sized value is used outside");
     }
-    out_.reduced = out_.core.size() > wide_.size();
     if (!out_.reduced) refuse(*wide_.begin(), "nothing reduces it");
     for (const std::string& n : graph_.descendants(reductions))
       out_.normalised = out_.normalised || wide_.count(n);
+  }
+
+  /// A reduction that leaves no side out because one of its axes has both.
+  bool merges_sides(const Computation& c) const {
+    if (!wide_.count(c.name) || c.op == Reduce::None || c.name == seed_.name) return false;
+    const std::map<Expr, int> tags = axis_tags(graph_, c, tags_);
+    return std::any_of(tags.begin(), tags.end(), [](const auto& t) { return t.second == kBoth; });
   }
 
   /// Tags of the axes of a value of the region, those that it reduces included.

@@ -22,7 +22,7 @@ std::optional<Seed> find_seed(const Graph& graph, const ir::Computation& c);
 struct Grown {
   std::set<std::string> core;  // paired values, reductions that end them, what lies between
   bool normalised = false;     // a paired value waits for a reduction of paired values
-  bool reduced = false;        // some reduction ends it
+  bool reduced = false;        // some reduction ends it, or would if its axes were apart
   bool ordered = false;        // a maximum or minimum of paired values is among the reductions
   std::string refusal;         // not empty: why this is no region
   std::string culprit;         // the computation that the refusal is about

@@ -11,9 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path device_folder() {
-  return fs::path(__FILE__).parent_path() / "../../../src/codegen/cpu/device";
-}
+fs::path device_folder() { return fs::path(FLASHLIGHT_TEST_SOURCES) / "codegen/cpu/device"; }
 
 bool succeeds(const std::string& command) {
   return std::system((command + " > /dev/null 2>&1").c_str()) == 0;

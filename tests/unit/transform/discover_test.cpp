@@ -170,6 +170,22 @@ TEST(Discover, WhatManyRowsWouldMakeAgainIsMadeOnceWithoutPacks) {
   EXPECT_EQ(inputs(64, false), "q k v w ");
 }
 
+TEST(Discover, ScoresOnAFlattenedAxisStayAndAreTold) {
+  // Heads mixed by a matrix product over [batch * rows * columns, heads], as einsum writes it.
+  auto d = discover(
+      "input q : f32[4, 64, 16]\ninput k : f32[4, 64, 16]\ninput w : f32[4, 4]\n"
+      "compute s[h:4, i:64, j:64] : f32 = sum[d:16] q[h,i,d]*k[h,j,d]\n"
+      "compute f[x:4096, h:4] : f32 = s[h, x // 64, x % 64]\n"
+      "compute g[x:4096, h:4] : f32 = sum[r:4] f[x,r]*w[r,h]\n"
+      "compute t[h:4, i:64, j:64] : f32 = g[64 * i + j, h]\n"
+      "compute m[h:4, i:64] : f32 = max[j:64] t[h,i,j]\n"
+      "compute l[h:4, i:64] : f32 = sum[j:64] exp(t[h,i,j] - m[h,i])\noutput l\n");
+  EXPECT_TRUE(d.regions.empty());
+  ASSERT_EQ(d.left.size(), 1u);
+  EXPECT_EQ(d.left[0].computation, "g");
+  EXPECT_NE(d.left[0].reason.find("flattened"), std::string::npos);
+}
+
 TEST(Discover, APerceptronIsLeftAlone) {
   auto d = discover(
       "symbol N = 512\ninput x : f32[N, 64]\ninput w : f32[256, 64]\ninput u : f32[64, 256]\n"
