@@ -64,6 +64,7 @@ compute m[h:3, i:S, j:T] : f32 = sum[g:3] s[h, i, j] * s[g, i, j]
 compute o[h:3, i:S, e:4] : f32 = sum[j:T] m[h, i, j] * v[h, j, e]
 output o
 )");
+  EXPECT_TRUE(repeated(p).empty());
   EXPECT_LT(kernel_of(p).second, 1e-10);
 }
 
