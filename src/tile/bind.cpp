@@ -8,11 +8,9 @@
 #include "tile/roles.h"
 
 namespace flashlight::tile {
-namespace {
 
 using namespace ir;
 
-/// Applies fn to every expression of the stream (axes included).
 Stream map_expressions(Stream s, const std::function<Expr(Expr)>& fn) {
   auto each = [&](std::vector<Expr>& list) {
     for (Expr& e : list) e = fn(e);
@@ -38,8 +36,6 @@ Stream map_expressions(Stream s, const std::function<Expr(Expr)>& fn) {
   for (Store& o : s.outputs) each(o.shape), each(o.axes), each(o.index), o.body = fn(o.body);
   return s;
 }
-
-}  // namespace
 
 std::vector<std::string> inner_symbols(const Stream& stream) {
   std::vector<std::string> out;

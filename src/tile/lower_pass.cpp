@@ -13,10 +13,6 @@ using namespace ir;
 
 namespace {
 
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 std::vector<Expr> joined(std::initializer_list<std::vector<Expr>> lists) {
   std::vector<Expr> out;
   for (const auto& l : lists) out.insert(out.end(), l.begin(), l.end());

@@ -5,13 +5,14 @@
 #include "ir/rewrite.h"
 
 namespace flashlight::tile {
-namespace {
 
 using namespace ir;
 
 bool contains(const std::vector<Expr>& list, Expr e) {
   return std::find(list.begin(), list.end(), e) != list.end();
 }
+
+namespace {
 
 bool contains_name(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -77,7 +78,6 @@ Expr Roles::local(Expr e) const {
 }
 
 std::vector<std::string> whole_rows(const Stream& s) {
-  constexpr int64_t kMost = 32;
   Bindings sizes;
   for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
   Expr tiled = choose_tiled(s);
@@ -90,7 +90,8 @@ std::vector<std::string> whole_rows(const Stream& s) {
         if (!value || !tiled || !uses(l, tiled) || !uses(l, s.loop)) continue;
         for (Expr a : t.axes) {
           bool shared = contains(s.row_axes, a) && a != tiled && !uses(l, a);
-          if (shared && evaluate(a->extent(), sizes) <= kMost && !contains_name(out, a->name()))
+          if (shared && evaluate(a->extent(), sizes) <= kMostWhole &&
+              !contains_name(out, a->name()))
             out.push_back(a->name());
         }
       }

@@ -3,16 +3,13 @@
 #include <algorithm>
 
 #include "ir/rewrite.h"
+#include "tile/bind.h"
 #include "tile/roles.h"
 
 namespace flashlight::tile {
 namespace {
 
 using namespace ir;
-
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
 
 bool mentions(const Computation& c, Expr axis) {
   return contains(c.axes, axis) || contains(c.reduce_axes, axis) || uses(c.body, axis);
@@ -56,27 +53,23 @@ Expr repeats(const Stream& s, Expr row) {
 }
 
 /// Loads of `from` become loads of `to`, which has the same axes.
-void read_instead(Stream* s, const std::string& from, const std::string& to) {
-  const auto fn = [&](Expr e) {
+Stream read_instead(const Stream& s, const std::string& from, const std::string& to) {
+  return map_expressions(s, [&](Expr e) {
     return transform(e, [&](Expr l) {
       return l->op == Op::Load && l->name() == from ? load(to, l->args, l->type) : l;
     });
-  };
-  for (Computation& c : s->tiles) c.body = fn(c.body);
-  for (StreamPass& p : s->passes)
-    for (StreamState& t : p.states) t.body = fn(t.body);
+  });
 }
 
 }  // namespace
 
 std::vector<std::string> repeated_rows(const Stream& s) {
-  constexpr int64_t kMost = 32;
   Bindings sizes;
   for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
   const Expr tiled = choose_tiled(s);
   std::vector<std::string> out;
   for (Expr row : s.row_axes)
-    if (row != tiled && evaluate(row->extent(), sizes) <= kMost && repeats(s, row))
+    if (row != tiled && evaluate(row->extent(), sizes) <= kMostWhole && repeats(s, row))
       out.push_back(row->name());
   return out;
 }
@@ -90,7 +83,7 @@ Stream share_rows(const Stream& stream, const std::vector<std::string>& rows) {
       for (size_t i = 0; i < s.tiles.size(); ++i)
         for (size_t k = s.tiles.size(); --k > i;)
           if (same_value(s.tiles[i], s.tiles[k])) {
-            read_instead(&s, s.tiles[k].name, s.tiles[i].name);
+            s = read_instead(s, s.tiles[k].name, s.tiles[i].name);
             s.tiles.erase(s.tiles.begin() + static_cast<std::ptrdiff_t>(k));
           }
     }

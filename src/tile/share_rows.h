@@ -8,8 +8,8 @@
 
 namespace flashlight::tile {
 
-/// Row axes along which a tile value is also made over an inner axis of the same extent (a hint
-/// of at most 32).
+/// Row axes along which a tile value is also made over an inner axis of the same extent (at
+/// most kMostWhole).
 std::vector<std::string> repeated_rows(const ir::Stream& stream);
 
 /// Inner axes that repeat one of `rows` become that axis, and values that are then equal one
