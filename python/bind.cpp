@@ -47,4 +47,5 @@ NB_MODULE(_core, module) {
   python::bind_build(module);
   python::bind_program(module);
   python::bind_compile(module);
+  python::bind_calls(module);
 }

@@ -17,5 +17,6 @@ ir::DType dtype_of(const std::string& text);
 void bind_build(nanobind::module_& module);    // Expr, Tensor, Builder
 void bind_program(nanobind::module_& module);  // Program: text, evaluation
 void bind_compile(nanobind::module_& module);  // discover, Compiled
+void bind_calls(nanobind::module_& module);    // Calls
 
 }  // namespace flashlight::python

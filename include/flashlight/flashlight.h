@@ -4,7 +4,7 @@
 //   flashlight::Kernel attention(text);
 //   attention.call({{q, q_strides}, {k, k_strides}, {v, v_strides}}, {{out, out_strides}}, {S});
 //
-// The text is what FLASHLIGHT_DEBUG=passes prints; docs/ir.md describes it.
+// The text is what FLASHLIGHT_DEBUG=passes prints; docs/architecture.md describes it.
 #pragma once
 #include <cstdint>
 #include <memory>

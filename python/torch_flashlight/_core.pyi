@@ -1,5 +1,5 @@
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy
 from numpy.typing import NDArray
@@ -193,3 +193,27 @@ class Compiled:
         tune: bool = False,
     ) -> None: ...
     def workspace_bytes(self, symbols: Sequence[int]) -> int: ...
+
+class Calls:
+    def __init__(
+        self,
+        otherwise: Callable[..., list[Any]],
+        empty_strided: Callable[..., Any],
+        tensor_type: type,
+    ) -> None: ...
+    def run(
+        self, inputs: list[Any], symbols: list[int], program: str, tune: bool = False
+    ) -> list[Any]: ...
+    def remember(
+        self,
+        kernel: Any,
+        text: str,
+        tune: bool,
+        symbols: tuple[int, ...],
+        device: Any,
+        gpu: int,
+        outputs: list[Any],
+    ) -> None: ...
+    def forget(self) -> None: ...
+    @property
+    def count(self) -> int: ...

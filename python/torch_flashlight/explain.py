@@ -140,5 +140,5 @@ def stats() -> dict[str, int]:
     return {
         "kernels_compiled": core.kernels_made() - core.cache_hits(),
         "cache_hits": core.cache_hits(),
-        "calls": kernel.calls,
+        "calls": kernel.calls.count,
     }

@@ -67,6 +67,7 @@ def test_options_reach_the_host_compiler():
 
 def test_strided_inputs_are_not_copied(monkeypatch):
     q, k, v = (x.transpose(1, 2).contiguous().transpose(1, 2) for x in CAUSAL.make(H=3, S=40, D=16))
+    kernel.calls.forget()  # a known call has no Python in it
     seen = []
     original = kernel.Kernel.__call__
 

@@ -1,0 +1,208 @@
+// The way of every call of a program but the first. The host's time of a call is spent here, in
+// front of a kernel that may take microseconds, so nothing of it is Python code. What is not as it
+// was in an earlier call goes the way of kernel.py, which knows all cases.
+#include <nanobind/ndarray.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "api/compile.h"
+#include "bind.h"
+#include "support/error.h"
+
+namespace nb = nanobind;
+
+namespace flashlight::python {
+namespace {
+
+using nb::dlpack::dltensor;
+
+constexpr size_t kMostSizes = 1024;  // that are remembered of a program
+
+/// What a framework tells of its tensors without headers of it: DLPackExchangeAPI of DLPack 1.x, in
+/// a capsule at the type of tensors.
+struct ExchangeApi {
+  uint32_t major, minor;
+  const void* older;
+  const void *allocate, *export_object, *import_object;
+  int (*view)(void* object, dltensor* out);  // may be null; on failure a Python error is set
+  int (*stream)(int32_t device_type, int32_t device, void** out);
+};
+
+const ExchangeApi* exchange_api(nb::handle tensor_type) {
+  const nb::object capsule = nb::getattr(tensor_type, "__dlpack_c_exchange_api__", nb::none());
+  if (!PyCapsule_IsValid(capsule.ptr(), "dlpack_exchange_api")) return nullptr;
+  const auto* api =
+      static_cast<const ExchangeApi*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
+  return api->major == 1 && api->view != nullptr ? api : nullptr;
+}
+
+struct Output {
+  nb::object shape, strides, dtype;
+  std::vector<int64_t> steps;  // strides again
+};
+
+/// A program at certain sizes on a certain device.
+struct Sizes {
+  nb::object symbols, device;
+  std::vector<Output> outputs = {};
+};
+
+struct Known {
+  nb::object kernel;  // of kernel.py; owns `compiled`
+  const api::Compiled* compiled;
+  // By symbols, type and index of the device.
+  std::map<std::vector<int64_t>, std::shared_ptr<const Sizes>> sizes;
+  std::shared_ptr<const Sizes> last;
+};
+
+struct TextHash : std::hash<std::string_view> {
+  using is_transparent = void;
+};
+
+class Calls {
+ public:
+  /// `otherwise`: what takes a call that is not known. Without a DLPack exchange of the framework
+  /// it takes all.
+  Calls(nb::object otherwise, nb::object empty_strided, nb::handle tensor_type)
+      : otherwise_(std::move(otherwise)),
+        empty_strided_(std::move(empty_strided)),
+        keywords_(nb::make_tuple("dtype", "device")),
+        api_(exchange_api(tensor_type)) {}
+
+  nb::object run(nb::object inputs, nb::object symbols, nb::object program, bool tune) {
+    ++count_;
+    if (api_ != nullptr && PyList_Check(inputs.ptr()) && PyList_Check(symbols.ptr()))
+      if (Known* known = find(program, tune))
+        if (nb::object outputs = run_known(*known, inputs, symbols, tune); outputs.is_valid())
+          return outputs;
+    return otherwise_(inputs, symbols, program, tune);
+  }
+
+  /// Outputs: (shape, strides, dtype) of each.
+  void remember(nb::object kernel, const std::string& text, bool tune, nb::tuple symbols,
+                nb::object device, int gpu, nb::list outputs) {
+    Known& known = known_[tune][text];
+    known.kernel = kernel;
+    known.compiled = nb::cast<const api::Compiled*>(kernel.attr("compiled"));
+    if (known.sizes.size() == kMostSizes) known.sizes.clear();
+    std::vector<int64_t> key;
+    for (nb::handle s : symbols) key.push_back(nb::cast<int64_t>(s));
+    add_device(key, gpu == api::kCpu ? nb::device::cpu::value : nb::device::cuda::value, gpu);
+    const auto sizes = std::make_shared<Sizes>(Sizes{symbols, std::move(device)});
+    for (nb::handle o : outputs)
+      sizes->outputs.push_back({o[0], o[1], o[2], nb::cast<std::vector<int64_t>>(o[1])});
+    known.sizes[std::move(key)] = known.last = sizes;
+  }
+
+  void forget() {
+    for (auto& known : known_) known.clear();
+  }
+
+  int64_t count() const { return count_; }
+
+ private:
+  static void add_device(std::vector<int64_t>& key, int32_t type, int32_t index) {
+    key.push_back(type);
+    key.push_back(type == nb::device::cpu::value ? 0 : index);
+  }
+
+  Known* find(nb::handle program, bool tune) {
+    Py_ssize_t size = 0;
+    const char* text = PyUnicode_AsUTF8AndSize(program.ptr(), &size);
+    if (text == nullptr) throw nb::python_error();
+    const auto it = known_[tune].find(std::string_view(text, size_t(size)));
+    return it == known_[tune].end() ? nullptr : &it->second;
+  }
+
+  /// False where DLPack has no word for the tensor.
+  bool view(nb::handle tensor, dltensor& out) const {
+    if (api_->view(tensor.ptr(), &out) == 0) return true;
+    PyErr_Clear();
+    return false;
+  }
+
+  static api::View view_of(const dltensor& t, const int64_t* strides) {
+    return {static_cast<char*>(t.data) + t.byte_offset, strides};
+  }
+
+  /// An invalid object: the call is not like an earlier one, or failed.
+  nb::object run_known(Known& known, nb::handle inputs, nb::handle symbols, bool tune) {
+    std::vector<api::View> in, out;
+    dltensor tensor;
+    const Py_ssize_t count = PyList_GET_SIZE(inputs.ptr());
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      if (!view(PyList_GET_ITEM(inputs.ptr(), count - 1 - i), tensor)) return {};
+      in.push_back(view_of(tensor, tensor.strides));
+    }
+    if (in.empty()) return {};
+    std::reverse(in.begin(), in.end());
+    const nb::dlpack::device device = tensor.device;  // of the first
+
+    std::vector<int64_t> key;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(symbols.ptr()); ++i)
+      key.push_back(nb::cast<int64_t>(nb::handle(PyList_GET_ITEM(symbols.ptr(), i))));
+    const std::vector<int64_t> values = key;
+    add_device(key, device.device_type, device.device_id);
+    const auto found = known.sizes.find(key);
+    if (found == known.sizes.end()) return {};
+    const std::shared_ptr<const Sizes> sizes = found->second;
+    const nb::object kernel = known.kernel;  // other threads may forget it
+    const api::Compiled& compiled = *known.compiled;
+    if (known.last != sizes) {  // for explain()
+      kernel.attr("symbols") = sizes->symbols;
+      kernel.attr("where") = sizes->device.attr("type");
+      known.last = sizes;
+    }
+
+    nb::list results;
+    for (const Output& o : sizes->outputs) {
+      const std::array<PyObject*, 4> args{o.shape.ptr(), o.strides.ptr(), o.dtype.ptr(),
+                                          sizes->device.ptr()};
+      const nb::object made =
+          nb::steal(PyObject_Vectorcall(empty_strided_.ptr(), args.data(), 2, keywords_.ptr()));
+      if (!made.is_valid()) throw nb::python_error();
+      if (!view(made, tensor)) return {};
+      out.push_back(view_of(tensor, o.steps.data()));
+      results.append(made);
+    }
+    api::Where where;
+    where.tune = tune;
+    if (device.device_type != nb::device::cpu::value) {
+      where.gpu = device.device_id;
+      if (api_->stream(device.device_type, device.device_id, &where.stream) != 0)
+        throw nb::python_error();
+    }
+    try {
+      const nb::gil_scoped_release others_may_run;
+      compiled.call(in, out, values, where);
+    } catch (const Error&) {
+      return {};  // kernel.py meets the same, warns and remembers
+    }
+    return results;
+  }
+
+  nb::object otherwise_, empty_strided_, keywords_;
+  const ExchangeApi* api_;
+  std::unordered_map<std::string, Known, TextHash, std::equal_to<>> known_[2];  // [tune]
+  int64_t count_ = 0;
+};
+
+}  // namespace
+
+void bind_calls(nb::module_& m) {
+  nb::class_<Calls>(m, "Calls")
+      .def(nb::init<nb::object, nb::object, nb::handle>(), nb::arg("otherwise"),
+           nb::arg("empty_strided"), nb::arg("tensor_type"))
+      .def("run", &Calls::run, nb::arg("inputs"), nb::arg("symbols"), nb::arg("program"),
+           nb::arg("tune") = false)
+      .def("remember", &Calls::remember, nb::arg("kernel"), nb::arg("text"), nb::arg("tune"),
+           nb::arg("symbols"), nb::arg("device"), nb::arg("gpu"), nb::arg("outputs"))
+      .def("forget", &Calls::forget)
+      .def_prop_ro("count", &Calls::count);
+}
+
+}  // namespace flashlight::python

@@ -1,0 +1,172 @@
+"""The way of every call but the first, which has no Python in it."""
+
+import threading
+import warnings
+
+import pytest
+import torch
+from torch_flashlight import _core as core
+from torch_flashlight import explain, kernel
+
+from examples.cases import CASES
+from tests.support import oracle
+
+TEXT = """symbol n = 7
+input a : f32[n, 8]
+compute b[i:n, j:8] : f32 = a[i,j] + 1.0
+compute c[i:n] : f32 = sum[j:8] b[i,j]
+output c
+"""
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """The calls that went through Python."""
+    kernel.calls.forget()
+    torch._dynamo.reset()
+    seen, call = [], kernel.Kernel.__call__
+
+    def watched(self, inputs, symbols):
+        seen.append(tuple(symbols))
+        return call(self, inputs, symbols)
+
+    monkeypatch.setattr(kernel.Kernel, "__call__", watched)
+    return seen
+
+
+def run(a):
+    return torch.ops.flashlight.run([a], [a.shape[0]], TEXT)[0]
+
+
+def expected(a):
+    return (a.double() + 1).sum(1)
+
+
+def check(a):
+    torch.testing.assert_close(run(a).double(), expected(a), atol=1e-5, rtol=1e-6)
+
+
+def test_each_size_goes_through_python_once(slow):
+    before = kernel.calls.count
+    for n in (3, 700, 3, 1, 700, 0, 0, 3):
+        check(torch.randn(n, 8))
+    assert slow == [(3,), (700,), (1,), (0,)]
+    assert kernel.calls.count == before + 8
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[5:, :8],  # begins inside of its storage
+        lambda x: x.t()[:8, 3:].t(),
+        lambda x: x[::3, 1:9],
+        lambda x: x[:1, :8].expand(9, 8),
+        lambda x: x[:, :1].expand(-1, 8),
+        lambda x: torch.nn.Parameter(x[:, :8]),
+    ],
+)
+def test_memory_is_found_where_the_tensor_says(slow, view):
+    a = torch.randn(40, 12)
+    with torch.no_grad():
+        for _ in range(2):
+            check(view(a))
+    assert len(slow) == 1
+
+
+def test_outputs_are_new_each_time(slow):
+    a = torch.randn(6, 8)
+    first, second = run(a), run(a)
+    assert first.data_ptr() != second.data_ptr()
+    second.zero_()
+    torch.testing.assert_close(first.double(), expected(a), atol=1e-5, rtol=1e-6)
+
+
+def test_several_outputs_in_their_order_of_dimensions(slow):
+    case = CASES["log_sum_exp"]
+    args = case.make(H=2, S=33, D=16)
+    fn = torch.compile(case.fn, backend="flashlight")
+    fn(*args)
+    got = fn(*args)
+    assert len(slow) == 1
+    oracle.check(got, case.fn, args, length=33)
+    want = case.fn(*args)
+    assert [x.stride() for x in got] == [x.stride() for x in want]
+
+
+def test_explain_knows_the_sizes_of_the_last_call(slow):
+    case = CASES["causal"]
+    fn = torch.compile(case.fn, backend="flashlight", dynamic=True)
+    with torch.no_grad():
+        for S in (40, 72, 40):
+            fn(*case.make(H=2, S=S, D=16))
+    (made,) = [k for k in kernel._kernels.values() if k.symbols and 40 in k.symbols]
+    assert made.where == "cpu"
+    small = [k.flops for k in made.explain()]
+    with torch.no_grad():
+        fn(*case.make(H=2, S=72, D=16))
+    assert [k.flops for k in made.explain()] > small
+    assert len(slow) == 2
+    assert len(explain(case.fn, *case.make(H=2, S=40, D=16)).kernels) == 1
+
+
+def test_a_kernel_that_cannot_be_made_any_more(slow, monkeypatch):
+    """New strides need a new kernel; without a compiler torch ops compute, after one warning."""
+    check(torch.randn(50, 8))
+    monkeypatch.setenv("FLASHLIGHT_CXX", "/nowhere/c++")
+    transposed = torch.randn(8, 50).t()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check(transposed)
+        check(transposed)
+    assert len([w for w in caught if "/nowhere/c++" in str(w.message)]) == 1
+    kernel.kernel_of(TEXT).broken.clear()
+
+
+def test_errors_of_an_allocation_are_the_frameworks(slow):
+    """A caller may catch torch.OutOfMemoryError to try a smaller batch."""
+
+    def no_memory(*args, **kwargs):
+        raise torch.OutOfMemoryError("no memory")
+
+    made = kernel.kernel_of(TEXT)
+    calls = core.Calls(kernel.run, no_memory, torch.Tensor)
+    layout = made.layout([4])
+    calls.remember(made, TEXT, False, (4,), torch.device("cpu"), -1, layout)
+    with pytest.raises(torch.OutOfMemoryError, match="no memory"):
+        calls.run([torch.ones(4, 8)], [4], TEXT)
+
+
+def test_without_dlpack_all_calls_take_the_other_way():
+    calls = core.Calls(lambda *args: ["other", *args[1:]], torch.empty_strided, int)
+    made = kernel.kernel_of(TEXT)
+    calls.remember(made, TEXT, False, (4,), torch.device("cpu"), -1, made.layout([4]))
+    assert calls.run([torch.ones(4, 8)], [4], TEXT) == ["other", [4], TEXT, False]
+
+
+def test_what_dlpack_cannot_say_takes_the_other_way(slow):
+    check(torch.randn(4, 8))
+    with torch._subclasses.FakeTensorMode():
+        assert run(torch.empty(4, 8)).shape == (4,)
+    check(torch.randn(4, 8))
+
+
+def test_many_threads_call_while_sizes_are_forgotten(slow):
+    inputs = [torch.randn(n, 8) for n in range(1, 9)]
+    wrong = []
+
+    def work():
+        try:
+            for _ in range(30):
+                for a in inputs:
+                    check(a)
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        kernel.calls.forget()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
