@@ -3,10 +3,10 @@
 // was in an earlier call goes the way of kernel.py, which knows all cases.
 #include <nanobind/ndarray.h>
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "api/compile.h"
@@ -26,7 +26,7 @@ constexpr size_t kMostSizes = 1024;  // that are remembered of a program
 /// a capsule at the type of tensors.
 struct ExchangeApi {
   uint32_t major, minor;
-  const void* older;
+  const ExchangeApi* older;
   const void *allocate, *export_object, *import_object;
   int (*view)(void* object, dltensor* out);  // may be null; on failure a Python error is set
   int (*stream)(int32_t device_type, int32_t device, void** out);
@@ -37,7 +37,8 @@ const ExchangeApi* exchange_api(nb::handle tensor_type) {
   if (!PyCapsule_IsValid(capsule.ptr(), "dlpack_exchange_api")) return nullptr;
   const auto* api =
       static_cast<const ExchangeApi*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
-  return api->major == 1 && api->view != nullptr ? api : nullptr;
+  while (api != nullptr && api->major > 1) api = api->older;
+  return api != nullptr && api->major == 1 && api->view != nullptr ? api : nullptr;
 }
 
 struct Output {
@@ -57,6 +58,12 @@ struct Known {
   // By symbols, type and index of the device.
   std::map<std::vector<int64_t>, std::shared_ptr<const Sizes>> sizes;
   std::shared_ptr<const Sizes> last;
+};
+
+struct Asked {
+  std::vector<api::View> inputs;
+  std::vector<int64_t> symbols;
+  nb::dlpack::device device;  // of the first input
 };
 
 struct TextHash : std::hash<std::string_view> {
@@ -129,27 +136,64 @@ class Calls {
     return {static_cast<char*>(t.data) + t.byte_offset, strides};
   }
 
+  /// Nothing where a tensor or a size is not what it is in a plain call.
+  std::optional<Asked> read(nb::handle inputs, nb::handle symbols) const {
+    Asked out;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(inputs.ptr()); ++i) {
+      dltensor tensor;
+      if (!view(PyList_GET_ITEM(inputs.ptr(), i), tensor)) return {};
+      if (i == 0) out.device = tensor.device;
+      out.inputs.push_back(view_of(tensor, tensor.strides));
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(symbols.ptr()); ++i) {
+      PyObject* const value = PyList_GET_ITEM(symbols.ptr(), i);
+      if (!PyLong_Check(value)) return {};
+      out.symbols.push_back(nb::cast<int64_t>(nb::handle(value)));
+    }
+    if (out.inputs.empty()) return {};
+    return out;
+  }
+
+  static std::shared_ptr<const Sizes> sizes_of(const Known& known, const Asked& asked) {
+    std::vector<int64_t> key = asked.symbols;
+    add_device(key, asked.device.device_type, asked.device.device_id);
+    const auto found = known.sizes.find(key);
+    return found == known.sizes.end() ? nullptr : found->second;
+  }
+
+  /// An invalid object where DLPack has no word for one.
+  nb::object make_outputs(const Sizes& sizes, std::vector<api::View>& views) const {
+    nb::list made;
+    for (const Output& o : sizes.outputs) {
+      const std::array<PyObject*, 4> args{o.shape.ptr(), o.strides.ptr(), o.dtype.ptr(),
+                                          sizes.device.ptr()};
+      const nb::object tensor =
+          nb::steal(PyObject_Vectorcall(empty_strided_.ptr(), args.data(), 2, keywords_.ptr()));
+      if (!tensor.is_valid()) throw nb::python_error();
+      dltensor viewed;
+      if (!view(tensor, viewed)) return {};
+      views.push_back(view_of(viewed, o.steps.data()));
+      made.append(tensor);
+    }
+    return made;
+  }
+
+  api::Where where(const nb::dlpack::device& device, bool tune) const {
+    api::Where out;
+    out.tune = tune;
+    if (device.device_type == nb::device::cpu::value) return out;
+    out.gpu = device.device_id;
+    if (api_->stream(device.device_type, device.device_id, &out.stream) != 0)
+      throw nb::python_error();
+    return out;
+  }
+
   /// An invalid object: the call is not like an earlier one, or failed.
   nb::object run_known(Known& known, nb::handle inputs, nb::handle symbols, bool tune) {
-    std::vector<api::View> in, out;
-    dltensor tensor;
-    const Py_ssize_t count = PyList_GET_SIZE(inputs.ptr());
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      if (!view(PyList_GET_ITEM(inputs.ptr(), count - 1 - i), tensor)) return {};
-      in.push_back(view_of(tensor, tensor.strides));
-    }
-    if (in.empty()) return {};
-    std::reverse(in.begin(), in.end());
-    const nb::dlpack::device device = tensor.device;  // of the first
-
-    std::vector<int64_t> key;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(symbols.ptr()); ++i)
-      key.push_back(nb::cast<int64_t>(nb::handle(PyList_GET_ITEM(symbols.ptr(), i))));
-    const std::vector<int64_t> values = key;
-    add_device(key, device.device_type, device.device_id);
-    const auto found = known.sizes.find(key);
-    if (found == known.sizes.end()) return {};
-    const std::shared_ptr<const Sizes> sizes = found->second;
+    const std::optional<Asked> asked = read(inputs, symbols);
+    if (!asked) return {};
+    const std::shared_ptr<const Sizes> sizes = sizes_of(known, *asked);
+    if (!sizes) return {};
     const nb::object kernel = known.kernel;  // other threads may forget it
     const api::Compiled& compiled = *known.compiled;
     if (known.last != sizes) {  // for explain()
@@ -157,32 +201,17 @@ class Calls {
       kernel.attr("where") = sizes->device.attr("type");
       known.last = sizes;
     }
-
-    nb::list results;
-    for (const Output& o : sizes->outputs) {
-      const std::array<PyObject*, 4> args{o.shape.ptr(), o.strides.ptr(), o.dtype.ptr(),
-                                          sizes->device.ptr()};
-      const nb::object made =
-          nb::steal(PyObject_Vectorcall(empty_strided_.ptr(), args.data(), 2, keywords_.ptr()));
-      if (!made.is_valid()) throw nb::python_error();
-      if (!view(made, tensor)) return {};
-      out.push_back(view_of(tensor, o.steps.data()));
-      results.append(made);
-    }
-    api::Where where;
-    where.tune = tune;
-    if (device.device_type != nb::device::cpu::value) {
-      where.gpu = device.device_id;
-      if (api_->stream(device.device_type, device.device_id, &where.stream) != 0)
-        throw nb::python_error();
-    }
+    std::vector<api::View> outputs;
+    nb::object made = make_outputs(*sizes, outputs);
+    if (!made.is_valid()) return {};
+    const api::Where at = where(asked->device, tune);
     try {
       const nb::gil_scoped_release others_may_run;
-      compiled.call(in, out, values, where);
+      compiled.call(asked->inputs, outputs, asked->symbols, at);
     } catch (const Error&) {
       return {};  // kernel.py meets the same, warns and remembers
     }
-    return results;
+    return made;
   }
 
   nb::object otherwise_, empty_strided_, keywords_;
