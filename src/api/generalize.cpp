@@ -9,11 +9,14 @@ namespace {
 
 using ir::Expr;
 using Dim = std::pair<std::string, size_t>;  // of a tensor
+using Axis = std::pair<std::string, Expr>;   // of a computation: others may use its name
 
 /// Axes and dimensions that must keep one extent between them (union-find).
 class Classes {
  public:
-  int of(Expr axis) { return root(axes_.try_emplace(axis, int(parent_.size())), axis->extent()); }
+  int of(const Axis& axis) {
+    return root(axes_.try_emplace(axis, int(parent_.size())), axis.second->extent());
+  }
   int of(const Dim& dim, Expr extent) {
     return root(dims_.try_emplace(dim, int(parent_.size())), extent);
   }
@@ -34,7 +37,7 @@ class Classes {
     return at;
   }
 
-  std::map<Expr, int> axes_;
+  std::map<Axis, int> axes_;
   std::map<Dim, int> dims_;
   std::vector<int> parent_;
   std::vector<Expr> extents_;
@@ -53,9 +56,10 @@ class Generalizer {
       for (size_t d = 0; d < i.shape.size(); ++d)
         i.shape[d] = lifted(classes_.of({i.name, d}, i.shape[d]), i.shape[d]);
     for (ir::Computation& c : p.computations) {
-      for (Expr& a : c.axes) a = lifted(a);
-      for (Expr& a : c.reduce_axes) a = lifted(a);
-      c.body = ir::transform(c.body, [&](Expr e) { return e->op == ir::Op::Axis ? lifted(e) : e; });
+      const auto axis = [&](Expr e) { return e->op == ir::Op::Axis ? lifted({c.name, e}) : e; };
+      for (auto* axes : {&c.axes, &c.reduce_axes})
+        for (Expr& a : *axes) a = axis(a);
+      c.body = ir::transform(c.body, axis);
     }
     return std::move(out_);
   }
@@ -63,19 +67,19 @@ class Generalizer {
  private:
   void relate(const ir::Computation& c) {
     for (size_t d = 0; d < c.axes.size(); ++d)
-      join(classes_.of(c.axes[d]), classes_.of({c.name, d}, c.axes[d]->extent()));
+      join(classes_.of({c.name, c.axes[d]}), classes_.of({c.name, d}, c.axes[d]->extent()));
     for (Expr load : ir::loads_of(c.body)) {
       const std::vector<Expr> shape = out_.program.shape_of(load->name());
       for (size_t d = 0; d < shape.size(); ++d) {
         const Expr index = load->args[d];
         const int dim = classes_.of({load->name(), d}, shape[d]);
         if (index->op == ir::Op::Axis) {
-          join(dim, classes_.of(index));
+          join(dim, classes_.of({c.name, index}));
           continue;
         }
         // What is proven to be in range of this extent may not be in range of another.
         classes_.pin(dim);
-        for (Expr axis : ir::axes_of(index)) classes_.pin(classes_.of(axis));
+        for (Expr axis : ir::axes_of(index)) classes_.pin(classes_.of({c.name, axis}));
       }
     }
   }
@@ -84,8 +88,9 @@ class Generalizer {
     if (a != b) classes_.join(a, b);
   }
 
-  Expr lifted(Expr axis) {
-    return ir::axis(axis->name(), lifted(classes_.of(axis), axis->extent()));
+  Expr lifted(const Axis& axis) {
+    const Expr e = axis.second;
+    return ir::axis(e->name(), lifted(classes_.of(axis), e->extent()));
   }
 
   Expr lifted(int group, Expr extent) {

@@ -245,7 +245,7 @@ int Plan::piece(const Operand& o) const {
       continue;
     }
     const auto at = affine(b->args[d]);
-    if (!at || uses(b->args[d], o.row)) return 0;
+    if (!at || (*stride == 1 && uses(b->args[d], o.row))) return 0;  // rows side by side
     auto whole = [&](Expr e) {
       return is_const(e) && int_const(e) * *stride * dtype_size(t.dtype) % bytes == 0;
     };

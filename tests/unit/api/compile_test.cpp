@@ -181,6 +181,20 @@ TEST(Generalize, AnExtentThatAnIndexReliesOnStays) {
   EXPECT_TRUE(api::generalize(program).values.empty());
 }
 
+/// Merged heads are as wide as there are keys, and both axes have one name.
+TEST(Generalize, LengthsAreNotTheAxesOfOtherComputations) {
+  const ir::Program program = ir::parse(
+      "input x : f32[4, 24]\ncompute s[p0:4, p1:24] : f32 = x[p0, p1] * 2.0\n"
+      "compute o[p0:2, p1:24] : f32 = s[2 * p0 + p1 // 12, p1 % 12]\noutput o\n"
+      "compute t[p0:4] : f32 = sum[p1:24] x[p0, p1]\noutput t\n");
+  EXPECT_TRUE(api::generalize(program).values.empty()) << "s is indexed by what was proven";
+  const ir::Program apart = ir::parse(
+      "input x : f32[4, 24]\ninput y : f32[2, 12]\n"
+      "compute t[p0:4] : f32 = sum[p1:24] x[p0, p1]\noutput t\n"
+      "compute o[p0:2, p1:24] : f32 = y[p1 // 12, p1 % 12]\noutput o\n");
+  EXPECT_EQ(api::generalize(apart).values, (std::vector<int64_t>{24}));
+}
+
 TEST(Flashlight, CallsByThePublicHeader) {
   const Kernel kernel(causal("S", kSymbol));
   EXPECT_EQ(kernel.inputs(), (std::vector<std::string>{"q", "k", "v"}));

@@ -249,6 +249,25 @@ TEST_F(CudaCall, NarrowRowsThatLieTogetherAreKnown) {
   EXPECT_EQ(known({12 * 128, 12, 1, 4}, 1 << 20), "apart");
 }
 
+/// A length that an index relies on is a constant, and so are the strides over it.
+TEST_F(CudaCall, RowsOfAConstantLengthAreCopied) {
+  const Compiled compiled(
+      "symbol S = 512\ninput q : bf16[8, S, 64]\ninput k : bf16[8, 512, 64]\n"
+      "input v : bf16[8, 512, 64]\ninput b : f32[513]\n"
+      "compute s[h:8, i:S, j:512] : f32 = sum[d:64] q[h,i,d]*k[h,j,d]\n"
+      "compute w[h:8, i:S, j:512] : f32 = exp(s[h,i,j] + b[j + 1])\n"
+      "compute n[h:8, i:S] : f32 = sum[j:512] w[h,i,j]\n"
+      "compute a[h:8, i:S, e:64] : f32 = sum[j:512] w[h,i,j]*v[h,j,e]\n"
+      "compute o[i:S, c:512] : bf16 = a[c // 64, i, c % 64] / n[c // 64, i]\noutput o\n");
+  const int64_t strides[] = {64 * 512, 64, 1}, o_strides[] = {512, 1}, one[] = {1};
+  compiled.call(
+      {{at(4096), strides}, {at(1 << 20), strides}, {at(1 << 21), strides}, {at(1 << 22), one}},
+      {{at(1 << 23), o_strides}}, {512}, {.gpu = 0, .stream = at(5)});
+  const tile::Kernel& kernel = compiled.kernels().at(0)->made().at(0)->kernel;
+  ASSERT_EQ(kernel.specialization.strides.at("in2").at(1), tile::StrideClass::Joined);
+  EXPECT_EQ(kernel.schedule.path, "hopper");
+}
+
 // ---- tuning
 
 double by_threads(unsigned threads, unsigned) { return threads / 1000.; }

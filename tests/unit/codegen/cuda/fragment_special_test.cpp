@@ -227,6 +227,17 @@ TEST(FragmentSpecial, AnyLayoutAndAlignment) {
   }
 }
 
+/// Strides over them are constants too.
+TEST(FragmentSpecial, KeysOfAConstantLength) {
+  for (const char* path : {"hopper", "tensor_core"}) {
+    FragmentProgram text{.name = "fixed", .keys = "150"};
+    FragmentRun run = FragmentRun::hopper();
+    run.path = path;
+    EXPECT_LT(run.error(ir::parse(text.str("bf16")), {{"S", 70}, {"J", 1}}), run.tolerance(150));
+    EXPECT_TRUE(run.refused.empty()) << run.refused.at(0);
+  }
+}
+
 TEST(FragmentSpecial, TheCopyEngineNeedsAlignment) {
   FragmentRun run = FragmentRun::hopper();
   run.aligned = false;
