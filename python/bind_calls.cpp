@@ -91,22 +91,25 @@ class Calls {
 
   /// Outputs: (shape, strides, dtype) of each.
   void remember(nb::object kernel, const std::string& text, bool tune, nb::tuple symbols,
-                nb::object device, int gpu, nb::list outputs) {
+                nb::object device, nb::list outputs) {
     Known& known = known_[tune][text];
     known.kernel = kernel;
     known.compiled = nb::cast<const api::Compiled*>(kernel.attr("compiled"));
     if (known.sizes.size() == kMostSizes) known.sizes.clear();
     std::vector<int64_t> key;
     for (nb::handle s : symbols) key.push_back(nb::cast<int64_t>(s));
-    add_device(key, gpu == api::kCpu ? nb::device::cpu::value : nb::device::cuda::value, gpu);
+    const bool cpu = nb::cast<std::string_view>(device.attr("type")) == "cpu";
+    add_device(key, cpu ? nb::device::cpu::value : nb::device::cuda::value,
+               cpu ? 0 : nb::cast<int32_t>(device.attr("index")));
     const auto sizes = std::make_shared<Sizes>(Sizes{symbols, std::move(device)});
     for (nb::handle o : outputs)
       sizes->outputs.push_back({o[0], o[1], o[2], nb::cast<std::vector<int64_t>>(o[1])});
     known.sizes[std::move(key)] = known.last = sizes;
   }
 
-  void forget() {
-    for (auto& known : known_) known.clear();
+  /// All of a program; of every program where none is named.
+  void forget(const std::optional<std::string>& text) {
+    for (auto& known : known_) text ? void(known.erase(*text)) : known.clear();
   }
 
   int64_t count() const { return count_; }
@@ -229,8 +232,8 @@ void bind_calls(nb::module_& m) {
       .def("run", &Calls::run, nb::arg("inputs"), nb::arg("symbols"), nb::arg("program"),
            nb::arg("tune") = false)
       .def("remember", &Calls::remember, nb::arg("kernel"), nb::arg("text"), nb::arg("tune"),
-           nb::arg("symbols"), nb::arg("device"), nb::arg("gpu"), nb::arg("outputs"))
-      .def("forget", &Calls::forget)
+           nb::arg("symbols"), nb::arg("device"), nb::arg("outputs"))
+      .def("forget", &Calls::forget, nb::arg("text") = nb::none())
       .def_prop_ro("count", &Calls::count);
 }
 

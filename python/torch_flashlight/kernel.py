@@ -83,10 +83,13 @@ class Kernel:
         if kind not in self.broken:
             try:
                 self.launch(inputs, outputs, layout, key, where if on_gpu else None)
-                self.remember(layout, key, where if on_gpu else None, where)
+                # Not where torch has to be asked each time.
+                if not on_gpu or not (self.may_use_tf32 or self.workspace_bytes(key)):
+                    calls.remember(self, self.text, self.tune, key, where, layout)
                 return outputs
             except core.Error as error:
                 self.broken.add(kind)
+                calls.forget(self.text)  # else each call would try to make the kernel again
                 warnings.warn(f"flashlight runs a program by torch ops: {error}", stacklevel=2)
         for out, value in zip(outputs, evaluate(self.program, inputs, symbols), strict=True):
             out.copy_(value)
@@ -114,12 +117,6 @@ class Kernel:
             key,
             *place,
         )
-
-    def remember(self, layout, key, gpu, where):
-        """Later calls that are alike need no Python; not where torch has to be asked each time."""
-        if gpu is None or not (self.may_use_tf32 or self.workspace_bytes(key)):
-            index = -1 if gpu is None else gpu.index
-            calls.remember(self, self.text, self.tune, key, where, index, layout)
 
     def workspace_bytes(self, key) -> int:
         if key not in self.workspaces:

@@ -38,7 +38,8 @@ def slow(monkeypatch):
         return call(self, inputs, symbols)
 
     monkeypatch.setattr(kernel.Kernel, "__call__", watched)
-    return seen
+    yield seen
+    kernel.kernel_of(TEXT).broken.clear()
 
 
 def run(a):
@@ -116,17 +117,22 @@ def test_explain_knows_the_sizes_of_the_last_call(slow):
     assert len(explain(case.fn, *case.make(H=2, S=40, D=16)).kernels) == 1
 
 
-def test_a_kernel_that_cannot_be_made_any_more(slow, monkeypatch):
+def test_a_kernel_that_cannot_be_made_is_tried_once(slow, monkeypatch, tmp_path):
     """New strides need a new kernel; without a compiler torch ops compute, after one warning."""
     check(torch.randn(50, 8))
-    monkeypatch.setenv("FLASHLIGHT_CXX", "/nowhere/c++")
-    transposed = torch.randn(8, 50).t()
+    tries, compiler = tmp_path / "tries", tmp_path / "c++"
+    compiler.write_text(f"#!/bin/sh\necho >> {tries}\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("FLASHLIGHT_CXX", str(compiler))
+    monkeypatch.setenv("FLASHLIGHT_CACHE_DIR", str(tmp_path / "cache"))
+    transposed, counts = torch.randn(8, 50).t(), []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        check(transposed)
-        check(transposed)
-    assert len([w for w in caught if "/nowhere/c++" in str(w.message)]) == 1
-    kernel.kernel_of(TEXT).broken.clear()
+        for a in (transposed, transposed, torch.randn(50, 8), transposed):
+            check(a)
+            counts.append(len(tries.read_text()))
+    assert len([w for w in caught if "by torch ops" in str(w.message)]) == 1
+    assert counts[0] > 0 and counts == counts[:1] * 4
 
 
 def test_errors_of_an_allocation_are_the_frameworks(slow):
@@ -138,7 +144,7 @@ def test_errors_of_an_allocation_are_the_frameworks(slow):
     made = kernel.kernel_of(TEXT)
     calls = core.Calls(kernel.run, no_memory, torch.Tensor)
     layout = made.layout([4])
-    calls.remember(made, TEXT, False, (4,), torch.device("cpu"), -1, layout)
+    calls.remember(made, TEXT, False, (4,), torch.device("cpu"), layout)
     with pytest.raises(torch.OutOfMemoryError, match="no memory"):
         calls.run([torch.ones(4, 8)], [4], TEXT)
 
@@ -146,7 +152,7 @@ def test_errors_of_an_allocation_are_the_frameworks(slow):
 def test_without_dlpack_all_calls_take_the_other_way():
     calls = core.Calls(lambda *args: ["other", *args[1:]], torch.empty_strided, int)
     made = kernel.kernel_of(TEXT)
-    calls.remember(made, TEXT, False, (4,), torch.device("cpu"), -1, made.layout([4]))
+    calls.remember(made, TEXT, False, (4,), torch.device("cpu"), made.layout([4]))
     assert calls.run([torch.ones(4, 8)], [4], TEXT) == ["other", [4], TEXT, False]
 
 
