@@ -10,10 +10,9 @@ import sys
 import torch
 import torch_flashlight  # noqa: F401
 
-from bench.gpu_problems import OWN_SIZES, TOKENS, WIDTH, GpuProblem
+from bench.gpu_problems import OWN_SIZES, TOKENS, VARIANT_SIZES, WIDTH, GpuProblem
 
 LAUNCHES = 4
-VARIANT_BATCH = {"B": 4, "H": 16}  # of FlexAttention's figures
 
 
 def problem(word: str) -> GpuProblem:
@@ -22,8 +21,8 @@ def problem(word: str) -> GpuProblem:
         return GpuProblem(name, OWN_SIZES[name], torch.bfloat16)
     D, S = map(int, numbers)
     dense = {"B": TOKENS // S, "H": WIDTH // D}
-    batch = dense if name in ("full", "causal") else VARIANT_BATCH
-    return GpuProblem(name, batch | {"S": S, "D": D}, torch.bfloat16)
+    sizes = dense if name in ("full", "causal") else VARIANT_SIZES[0]
+    return GpuProblem(name, sizes | {"S": S, "D": D}, torch.bfloat16)
 
 
 @torch.no_grad()

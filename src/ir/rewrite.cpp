@@ -74,6 +74,10 @@ std::unordered_set<std::string> names_loaded(Expr e) {
 
 bool uses(Expr e, Expr node) { return uses_any(e, {node}); }
 
+bool contains(const std::vector<Expr>& list, Expr e) {
+  return std::find(list.begin(), list.end(), e) != list.end();
+}
+
 bool uses_any(Expr e, const std::vector<Expr>& nodes) {
   bool found = false;
   visit(e, [&](Expr n) { found |= std::find(nodes.begin(), nodes.end(), n) != nodes.end(); });

@@ -23,6 +23,8 @@ std::vector<Expr> loads_of(Expr e);  // distinct Load nodes in e
 std::unordered_set<std::string> names_loaded(Expr e);
 bool uses(Expr e, Expr node);
 bool uses_any(Expr e, const std::vector<Expr>& nodes);
+
+bool contains(const std::vector<Expr>& list, Expr e);
 std::vector<Expr> symbols_of(Expr e);  // also those in extents of axes
 
 /// The comparison that is true where this one is false. Of Ints alone: with NaN, "not a < b" is not

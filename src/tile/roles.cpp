@@ -8,10 +8,6 @@ namespace flashlight::tile {
 
 using namespace ir;
 
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 namespace {
 
 bool contains_name(const std::vector<std::string>& list, const std::string& name) {

@@ -11,8 +11,6 @@ namespace flashlight::tile {
 /// Rows of an axis that may lie whole in a tile, by hint.
 constexpr int64_t kMostWhole = 32;
 
-bool contains(const std::vector<ir::Expr>& list, ir::Expr e);
-
 struct Roles {
   std::vector<ir::Expr> grid, tiled, whole;
   std::vector<std::string> inputs;  // names in global memory

@@ -13,10 +13,6 @@ using namespace ir;
 using Axes = std::vector<Expr>;
 using Names = std::set<std::string>;
 
-bool contains(const Axes& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 Axes joined(std::initializer_list<Axes> lists) {
   Axes out;
   for (const Axes& l : lists) out.insert(out.end(), l.begin(), l.end());

@@ -11,10 +11,6 @@ namespace {
 
 using namespace ir;
 
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 class Builder {
  public:
   explicit Builder(const Program& program) : program_(program), sizes_(hints(program)) {}

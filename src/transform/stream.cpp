@@ -13,10 +13,6 @@ namespace {
 
 using namespace ir;
 
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 /// Scalar problems for make_online: what does not depend on a state becomes a leaf (changes along
 /// the loop) or a constant; Symbols stand for both, and are put back afterwards.
 class Abstraction {

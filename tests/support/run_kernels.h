@@ -11,6 +11,12 @@
 
 namespace flashlight::test {
 
+/// Dimensions d and d + 1 are constants: in dense memory their strides are known (Joined).
+inline bool joined(const std::vector<ir::Expr>& shape, size_t d) {
+  const auto narrow = [](ir::Expr e) { return ir::is_const(e) && !ir::is_const(e, 1); };
+  return d + 1 < shape.size() && narrow(shape[d]) && narrow(shape[d + 1]);
+}
+
 inline tile::Specialization specialization(const ir::Stream& s, const ir::Bindings& sizes) {
   tile::Specialization spec;
   for (const std::string& n : tile::inner_symbols(s)) spec.fixed[n] = sizes.at(n);

@@ -9,10 +9,6 @@
 namespace flashlight::codegen::cpu {
 namespace {
 
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 class NestPrinter {
  public:
   NestPrinter(Writer& out, const Plan& plan, const Scope& scope, const std::vector<Item>& items,

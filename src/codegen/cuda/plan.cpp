@@ -95,10 +95,6 @@ int math_bytes(Math math) { return math == Math::Bf16 || math == Math::F16 ? 2 :
 
 void refuse(const std::string& why) { throw Refused("tensor_core", why); }
 
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
 int64_t extent_of(Expr axis) {
   if (!is_const(axis->extent())) refuse("axis " + axis->name() + " has no constant extent");
   return int_const(axis->extent());

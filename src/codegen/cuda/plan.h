@@ -143,7 +143,6 @@ class Plan {
 /// A sum of products, which the matrix units compute.
 bool is_product(const tile::Contraction& c);
 [[noreturn]] void refuse(const std::string& why);
-bool contains(const std::vector<Expr>& list, Expr e);
 int64_t extent_of(Expr axis);  // constant
 inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 

@@ -10,13 +10,7 @@ namespace flashlight::codegen::cuda {
 
 using namespace ir;
 
-namespace {
-
-bool contains(const std::vector<Expr>& list, Expr e) {
-  return std::find(list.begin(), list.end(), e) != list.end();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void SimtText::barrier() {
   out_.line("__syncthreads();");

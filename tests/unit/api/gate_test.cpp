@@ -52,7 +52,7 @@ class NvrtcFirst : public testing::Test {
       for (size_t d = 0; d < shape.size(); ++d)
         classes[d] = d + 1 == shape.size()       ? tile::StrideClass::One
                      : ir::is_const(shape[d], 1) ? tile::StrideClass::Zero
-                     : wide(d) && wide(d + 1)    ? tile::StrideClass::Joined
+                     : test::joined(shape, d)    ? tile::StrideClass::Joined
                                                  : tile::StrideClass::Any;
       const bool points =
           shape.size() > 2 && wide(shape.size() - 2) && ir::int_const(shape[shape.size() - 2]) < 16;

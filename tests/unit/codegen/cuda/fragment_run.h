@@ -131,11 +131,8 @@ struct FragmentRun {
       const std::vector<int>& by = known == options.order.end() ? order : known->second;
       if (rank > 0 && unit_strides)
         classes[by.empty() ? rank - 1 : static_cast<size_t>(by.back())] = tile::StrideClass::One;
-      const auto narrow = [&](size_t d) {
-        return ir::is_const(shape[d]) && !ir::is_const(shape[d], 1);
-      };
-      for (size_t d = 0; d + 1 < rank && by.empty() && unit_strides; ++d)
-        if (narrow(d) && narrow(d + 1)) classes[d] = tile::StrideClass::Joined;
+      for (size_t d = 0; d < rank && by.empty() && unit_strides; ++d)
+        if (joined(shape, d)) classes[d] = tile::StrideClass::Joined;
       bool multiples = aligned;  // of 16 bytes, as a call of this size finds them
       int64_t stride = ir::dtype_size(dtype);
       for (size_t d = rank; d-- > 0;) {
