@@ -163,12 +163,12 @@ void FragmentText::print_scales(const tile::Pass& pass) {
       out_.line("float " + plan_.value(s.name).id + "_scale[2] = {1.f, 1.f};");
 }
 
-void FragmentText::print_rescale(const tile::Pass& pass) {
+void FragmentText::print_rescale(const tile::Pass& pass, const std::string& condition) {
   bool any = false;
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
     if (v.kind != Kind::Value || s.move.empty()) continue;
-    if (!any) out_.open("if (rescaled)");
+    if (!any) out_.open("if (" + condition + ")");
     any = true;
     out_.line("#pragma unroll");
     out_.line("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i) " + v.id +

@@ -258,11 +258,19 @@ void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
     const std::string text = block.value(body);
     block.print(out_);
     const bool may_be_empty = f.op != Reduce::None;
-    out_.line(v.id + "[i] = " +
-              (may_be_empty ? "cols_end == 0 ? " + identity_text(f.op, f.body->type) + " : " : "") +
-              text + ";");
+    const std::string empty = may_be_empty ? identity_text(f.op, f.body->type) : "";
+    const bool select = may_be_empty && v.kind == Kind::Row;
+    out_.line(v.id + "[i] = " + (select ? "cols_end == 0 ? " + empty + " : " : "") + text + ";");
     out_.line("(void)r;");
     out_.close();
+    if (may_be_empty && !select) {  // no select for each of many
+      out_.open("if (cols_end == 0)");
+      out_.line("keep_branch();");
+      out_.line("#pragma unroll");
+      out_.line("for (int i = 0; i < " + std::to_string(n) + "; ++i) " + v.id + "[i] = " + empty +
+                ";");
+      out_.close();
+    }
     Targets to;
     for (const StreamReference& r : pass.references)
       if (r.follows == f.name && !tracks(pass, r)) to[r.name] = symbol(f.name, f.body->type);

@@ -24,12 +24,13 @@ void Hopper::print_issue_scores(size_t stage) {
   out_.line("wgmma_fence();");
   for (const tile::Contraction& c : stages_[stage].contractions) {
     const Operand &a = a_of(c), &b = b_of(c);
-    const std::string buffer = copies_.row_buffers > 1 ? "qb * " + str(copies_.of(a).bytes) : "0";
+    const std::string buffer =
+        copies_.row_buffers > 1 ? " + qb * " + str(copies_.of(a).bytes / 16) : "";
     out_.line("scores_hopper<" + std::string(math_text(a.math)) + ", " + str(plan_.n) + ", " +
               str(a.padded) + ", " + str(copies_.of(a).rows) + ", " +
               str(int64_t(starts_[stage].count(c.value))) + ">(" + plan_.value(c.value).id +
-              ", desc_advance(desc_" + a.id + ", " + buffer + "), desc_advance(desc_" + b.id +
-              ", k.stage * " + str(copies_.of(b).bytes) + "));");
+              ", desc_" + a.id + buffer + ", desc_" + b.id + " + k.stage * " +
+              str(copies_.of(b).bytes / 16) + ");");
   }
   out_.line("wgmma_commit();");
   out_.close(";");
@@ -41,8 +42,8 @@ void Hopper::print_issue_values(size_t stage) {
     const Operand& b = plan_.operand(s->contraction->b);
     out_.line("values_hopper<" + std::string(math_text(b.math)) + ", " + str(plan_.n) + ", " +
               str(b.padded) + ">(" + plan_.value(s->name).id + ", " +
-              plan_.value(s->contraction->a).id + "_packed, desc_advance(desc_" + b.id +
-              ", v.stage * " + str(copies_.of(b).bytes) + "));");
+              plan_.value(s->contraction->a).id + "_packed, desc_" + b.id + " + v.stage * " +
+              str(copies_.of(b).bytes / 16) + ");");
   }
   out_.line("wgmma_commit();");
   out_.close(";");
@@ -92,7 +93,7 @@ void Hopper::print_softmax(size_t index) {
   out_.line("if (last_use) release_v();");
   out_.close();
   pack(stage);
-  text_.print_rescale(stage);
+  text_.print_rescale(stage, "rescaled && pending");  // before the first there is nothing
   out_.close(";");
 }
 
@@ -160,13 +161,15 @@ void Hopper::print_consumer_state() {
             " ? 0 : group + 1);");
   out_.line("(void)turn, (void)next_turn;");
   out_.line("const bool elected = lane == 0;");
+  // All from one, so that the compiler does not make each anew where it is used.
+  out_.line("const u64 desc_shared = smem_desc(shared, 0, 1024, 128);");
   for (const Operand& o : plan_.operands) {
     const HopperPlan::Copy& c = copies_.of(o);
     const bool n_major =
         std::find(copies_.values.begin(), copies_.values.end(), &o) != copies_.values.end();
-    out_.line("const u64 desc_" + o.id + " = smem_desc(shared + " + str(c.offset) +
-              (plan_.is_loop_operand(o) ? "" : " + group * 8192") + ", " +
-              (n_major ? str(c.rows * 128) : "16") + ", 1024, 128);");
+    const int64_t lead = n_major ? c.rows * 128 / 16 : 1;  // in 16 bytes, from bit 16 on
+    out_.line("const u64 desc_" + o.id + " = desc_shared + " + str(c.offset / 16 + (lead << 16)) +
+              (plan_.is_loop_operand(o) ? "" : " + group * 512") + ";");
   }
   out_.line("Ring k{0, 0}, v{0, 0};");
   out_.line("u32 it = 0;  // units begun: parity and buffer of row operands and of work slots");
@@ -191,7 +194,7 @@ void Hopper::print_consumer_state() {
     out_.line("const auto wait_" + r + " = [&]() { if (!" + r + "_here) mbar_wait(" + bar +
               "); };");
     out_.open("const auto release_" + r + " = [&]()");
-    out_.line("if (elected) mbar_arrive(" + r + "_empty + 8 * " + r + ".stage);");
+    out_.line("mbar_arrive_if(elected, " + r + "_empty + 8 * " + r + ".stage);");
     out_.line(r + ".next();");
     out_.line(r + "_here = mbar_test(" + bar + ");");
     out_.close(";");

@@ -155,11 +155,18 @@ void Hopper::print_types(int64_t words) {
             str(plan_.n) + (frozen_ ? ", references frozen" : ""));
   out_.line("#include \"warpgroup.cuh\"");
   out_.line();
-  for (const auto& [n, math] : copies_.shapes) {
-    std::string type = math_text(math);
-    for (char& c : type) c = static_cast<char>(std::tolower(c));
-    out_.append(wgmma_text(static_cast<int>(n), type));
+  std::set<std::string> specializations;
+  for (size_t k = 0; k < stages_.size(); ++k) {
+    for (const tile::Contraction& c : stages_[k].contractions)
+      specializations.insert(
+          scores_text(math_text(a_of(c).math), plan_.n, static_cast<int>(a_of(c).padded),
+                      static_cast<int>(copies_.of(a_of(c)).rows), starts_[k].count(c.value) > 0));
+    for (const tile::State* s : products(stages_[k])) {
+      const Operand& b = plan_.operand(s->contraction->b);
+      specializations.insert(values_text(math_text(b.math), plan_.n, static_cast<int>(b.padded)));
+    }
   }
+  for (const std::string& text : specializations) out_.append(text);
   out_.line();
   out_.line("struct Params {");
   out_.line("  TensorMap maps[" + str(static_cast<int64_t>(copies_.maps.size())) + "];");

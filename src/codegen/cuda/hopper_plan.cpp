@@ -130,14 +130,12 @@ HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
     };
     for (const tile::Contraction& c : p.contractions) {
       add(row_operands, c.a, &row_bytes), add(scores, c.b, &score_bytes);
-      shapes.insert({plan.n, plan.operand(c.b).math});
     }
     for (const tile::State& s : p.states) {
       if (!s.contraction) continue;
       add(values, s.contraction->b, &value_bytes);
       const Operand& o = plan.operand(s.contraction->b);
       if (o.padded > 256) refuse("more than 256 value columns");
-      shapes.insert({o.padded, o.math});
     }
   }
   if (values.empty()) refuse("no values are products");

@@ -1,8 +1,6 @@
 // Where the operands of the Hopper path lie in shared memory, and how the copy engine brings them:
 // panels of 64 columns, [rows][128 bytes], 128-byte swizzle.
 #pragma once
-#include <set>
-
 #include "codegen/cuda/plan.h"
 #include "codegen/cuda/source.h"
 
@@ -38,7 +36,6 @@ class HopperPlan {
   int slot_ints = 0;  // of one of two work slots: unit, tracked, overflow, first and last tile,
                       // first row, grid axes
   std::vector<TensorMap> maps;
-  std::set<std::pair<int64_t, Math>> shapes;  // of wgmma: columns, type
 
  private:
   void copy(const Plan& plan, const Operand& o);

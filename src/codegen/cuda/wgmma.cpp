@@ -5,57 +5,78 @@
 namespace flashlight::codegen::cuda {
 namespace {
 
-std::string operand(int k) { return "%" + std::to_string(k); }
+std::string str(int n) { return std::to_string(n); }
 
 /// "%first, %first+1, ..."
 std::string operands(int first, int count) {
   std::string text;
-  for (int k = 0; k < count; k++) text += (k ? ", " : "") + operand(first + k);
+  for (int k = 0; k < count; ++k) text.append(k ? ", %" : "%").append(str(first + k));
   return text;
 }
 
-struct Form {
-  const char* name;
-  bool registers;  // a comes in registers, not by descriptor
-  bool n_major;
-};
+/// A list of operands: constraint and name[0], name[1], ...
+std::string bound(const std::string& constraint, const std::string& name, int count) {
+  std::string text;
+  for (int k = 0; k < count; ++k)
+    text.append(k ? ", \"" : "\"").append(constraint + "\"(" + name + "[" + str(k) + "])");
+  return text;
+}
 
-std::string function(const Form& form, int n, const std::string& type) {
-  const int regs = n / 2, a = form.registers ? 4 : 1;
-  const bool tf32 = type == "tf32";
-  const std::string shape = "m64n" + std::to_string(n) + (tf32 ? "k8" : "k16");
-  std::string modes = "p, 1, 1";  // accumulate?, no negation
-  if (!tf32) modes += std::string(form.registers ? "" : ", 0") + (form.n_major ? ", 1" : ", 0");
-  std::string outputs, inputs;
-  for (int k = 0; k < regs; k++)
-    outputs += (k ? ", " : "") + ("\"+f\"(d[" + std::to_string(k) + "])");
-  for (int k = 0; k < a; k++)
-    inputs += form.registers ? "\"r\"(a[" + std::to_string(k) + "]), " : "\"l\"(a), ";
-  const std::string a_operand = form.registers ? "{" + operands(regs, 4) + "}" : operand(regs);
-  return std::string("  template <int Accumulate>\n  DEVICE void ") + form.name + "(float (&d)[" +
-         std::to_string(regs) + "], " + (form.registers ? "const u32* a" : "u64 a") +
-         ", u64 b) {\n    asm volatile(\"{\\n.reg .pred p;\\nsetp.ne.b32 p, " +
-         operand(regs + a + 1) + ", 0;\\nwgmma.mma_async.sync.aligned." + shape + ".f32." + type +
-         "." + type + " {" + operands(0, regs) + "}, " + a_operand + ", " + operand(regs + a) +
-         ", " + modes + ";\\n}\"\n                 : " + outputs +
-         "\n                 : " + inputs + "\"l\"(b), \"n\"(Accumulate));\n  }\n";
+/// "wgmma... {d}," of m64 x columns x k16.
+std::string instruction(const std::string& type, int columns, int depth) {
+  if ((type != "Bf16" && type != "F16") || columns % 8 != 0 || columns < 8 || columns > 256 ||
+      depth % 16 != 0 || depth < 16)
+    throw InternalError("there is no product of " + type + " with " + str(columns) +
+                        " columns and depth " + str(depth));
+  const std::string name = type == "F16" ? "f16" : "bf16";
+  return "wgmma.mma_async.sync.aligned.m64n" + str(columns) + "k16.f32." + name + "." + name +
+         " {" + operands(0, columns / 2) + "}, ";
+}
+
+std::string function(const std::string& head, const std::string& block, const std::string& outputs,
+                     const std::string& inputs) {
+  return "#ifndef FLASHLIGHT_EMULATE\ntemplate <>\nMEMBER void " + head +
+         " {\n  asm volatile(\"{\\n.reg .pred p, q;\\nsetp.ne.b32 p, 0, 0;\\n"
+         "setp.ne.b32 q, 1, 0;\\n" +
+         block + "}\"\n               : " + outputs + "\n               : " + inputs +
+         ");\n}\n#endif\n";
+}
+
+/// A descriptor as an input: what does not change in a loop is advanced outside of it.
+std::string advanced(const char* descriptor, int bytes) {
+  return std::string("\"l\"(desc_advance(") + descriptor + ", " + str(bytes) + "))";
 }
 
 }  // namespace
 
-std::string wgmma_text(int n, const std::string& type) {
-  const std::string name = type == "bf16"   ? "Bf16"
-                           : type == "f16"  ? "F16"
-                           : type == "tf32" ? "Tf32"
-                                            : "";
-  if (name.empty() || n % 8 != 0 || n < 8 || n > 256)
-    throw InternalError("there is no wgmma of " + type + " with " + std::to_string(n) + " columns");
-  std::string text = "#ifndef FLASHLIGHT_EMULATE\ntemplate <>\nstruct Wgmma<" + std::to_string(n) +
-                     ", " + name + "> {\n";
-  text += function({"ss", false, false}, n, type) + function({"rs", true, false}, n, type);
-  if (type != "tf32")
-    text += function({"ss_tn", false, true}, n, type) + function({"rs_tn", true, true}, n, type);
-  return text + "};\n#endif\n";
+// Panels of 64 columns, [rows][128 bytes]: 16 columns are 32 bytes.
+std::string scores_text(const std::string& type, int n, int k, int rows_a, bool started) {
+  const int registers = n / 2;
+  std::string block, inputs;
+  for (int step = 0; step < k / 16; ++step) {
+    block += instruction(type, n, k) + operands(registers + 2 * step, 2) + ", " +
+             (step > 0 || started ? "q" : "p") + ", 1, 1, 0, 0;\\n";
+    inputs += (step ? ", " : "") + advanced("a", step / 4 * rows_a * 128 + step % 4 * 32) + ", " +
+              advanced("b", step / 4 * n * 128 + step % 4 * 32);
+  }
+  const std::string d = "(&s)[" + str(registers) + "]";
+  return function("scores_hopper<" + type + ", " + str(n) + ", " + str(k) + ", " + str(rows_a) +
+                      ", " + (started ? "1" : "0") + ">(float " + d + ", u64 a, u64 b)",
+                  block, bound("+f", "s", registers), inputs);
+}
+
+// 16 rows are 2048 bytes.
+std::string values_text(const std::string& type, int n, int v) {
+  const int registers = v / 2, packed = n / 4;
+  std::string block, inputs = bound("r", "p", packed);
+  for (int step = 0; step < n / 16; ++step) {
+    block += instruction(type, v, n) + "{" + operands(registers + 4 * step, 4) + "}, " +
+             operands(registers + packed + step, 1) + ", q, 1, 1, 1;\\n";
+    inputs += ", " + advanced("b", step * 2048);
+  }
+  return function("values_hopper<" + type + ", " + str(n) + ", " + str(v) + ">(float (&o)[" +
+                      str(registers) + "], const u32 (&p)[" + str(packed) + "], u64 b)",
+                  block, bound("+f", "o", registers), inputs);
 }
 
 }  // namespace flashlight::codegen::cuda

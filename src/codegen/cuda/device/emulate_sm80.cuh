@@ -65,6 +65,9 @@ inline void sts32(u32 a, u32 x) { emulator::store_shared(a, x, "sts32"); }
 inline void sts64(u32 a, Pair x) { emulator::store_shared(a, x, "sts64"); }
 inline void sts128(u32 a, Quad x) { emulator::store_shared(a, x, "sts128"); }
 
+inline void store16(void* p, Quad x) { *static_cast<Quad*>(p) = x; }
+inline void keep_branch() {}
+
 // ---- cp.async
 inline void cp_async16(u32 dst, const void* src, int n) { emulator::copy_later(dst, src, n, 16); }
 inline void cp_async16(u32 dst, const void* src) { emulator::copy_later(dst, src, 16, 16); }

@@ -133,6 +133,9 @@ inline void mbar_init(u32 bar, u32 arrivals) {
 }
 inline void mbar_init_fence() {}
 inline void mbar_arrive(u32 bar) { emulator::arrive(bar, 0, "mbar_arrive"); }
+inline void mbar_arrive_if(bool arrives, u32 bar) {
+  if (arrives) mbar_arrive(bar);
+}
 inline void mbar_arrive_expect(u32 bar, u32 bytes) {
   emulator::arrive(bar, bytes, "mbar_arrive_expect");
 }

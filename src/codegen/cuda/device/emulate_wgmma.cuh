@@ -191,6 +191,13 @@ inline void wgmma_wait() {
   emulator::wait_products(Pending);
 }
 
+/// One instruction: d[64 x N] (+)= a[64 x K] b[K x N] of a warpgroup, K = 16 (tf32: 8);
+/// asynchronous. With g = lane / 4, t = lane % 4, d[4 j + e] of warp w is row 16 w + g + 8 (e / 2),
+/// column 8 j + 2 t + e % 2.
+///   ss(d, a, b): both by descriptor, both with k dense ("K-major");
+///   ss_tn:       b with n dense (16-bit types only);
+///   rs(d, regs, b), rs_tn: a in four registers, laid out as for mma.
+/// d and regs must stay untouched until wgmma_wait.
 template <int N, class T>
 struct Wgmma {
   static_assert(N % 8 == 0 && N >= 8 && N <= 256);

@@ -1,6 +1,5 @@
 // What sm_90a adds: barriers that count bytes, the copy engine (TMA), warpgroup control. One
-// function, one instruction. The products themselves: text of codegen/cuda/wgmma.h, which
-// specializes Wgmma below. Twins: emulate_sm90.cuh, emulate_wgmma.cuh.
+// function, one instruction. The products themselves: warpgroup.cuh. Twins: emulate_sm90.cuh.
 #pragma once
 #include "ptx.cuh"
 
@@ -8,16 +7,6 @@
 struct alignas(64) TensorMap {
   u64 opaque[16];
 };
-
-/// d[64 x N] (+)= a[64 x K] b[K x N] of a warpgroup, K = 16 (tf32: 8); asynchronous. With g =
-/// lane / 4, t = lane % 4, d[4 j + e] of warp w is row 16 w + g + 8 (e / 2), column 8 j + 2 t + e
-/// % 2.
-///   ss(d, a, b): both by descriptor, both with k dense ("K-major");
-///   ss_tn:       b with n dense (16-bit types only);
-///   rs(d, regs, b), rs_tn: a in four registers, laid out as for mma.
-/// d and regs must stay untouched until wgmma_wait.
-template <int N, class T>
-struct Wgmma;
 
 /// Descriptor of an operand in shared memory. `swizzle` bytes: 128, 64, 32 or 0. With S = swizzle:
 ///   K-major: rows of S bytes, eight rows one below the other; step: bytes to the next eight rows
@@ -47,6 +36,14 @@ DEVICE void mbar_init(u32 bar, u32 arrivals) {
 DEVICE void mbar_init_fence() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
 DEVICE void mbar_arrive(u32 bar) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar) : "memory");
+}
+/// The address is found without a branch: it is that of other barriers of the stage.
+DEVICE void mbar_arrive_if(bool arrives, u32 bar) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.u32 p, %0, 0;\n@p mbarrier.arrive.shared::cta.b64 _, [%1];\n}" ::
+          "r"((u32)arrives),
+      "r"(bar)
+      : "memory");
 }
 /// Arrives, and announces bytes that copies will bring.
 DEVICE void mbar_arrive_expect(u32 bar, u32 bytes) {

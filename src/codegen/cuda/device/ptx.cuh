@@ -137,6 +137,15 @@ DEVICE void sts128(u32 addr, Quad v) {
                : "memory");
 }
 
+DEVICE void store16(void* p, Quad v) {  // the compiler splits one that is stored under a condition
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(p), "r"(v.x), "r"(v.y), "r"(v.z),
+               "r"(v.w)
+               : "memory");
+}
+
+/// A branch that stays one: what follows in it is not done by selects.
+DEVICE void keep_branch() { asm volatile(""); }
+
 // ---- the special-function unit; relative errors about 2^-22 (tanh: absolute 2^-11)
 
 DEVICE float exp2_fast(float x) {

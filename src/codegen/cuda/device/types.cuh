@@ -44,7 +44,6 @@ struct alignas(4) Word {
 
 DEVICE Quad load16(const void* p) { return *(const Quad*)p; }
 DEVICE Pair load8(const void* p) { return *(const Pair*)p; }
-DEVICE void store16(void* p, Quad v) { *(Quad*)p = v; }
 DEVICE u32 load4(const void* p) { return ((const Word*)p)->x; }
 DEVICE void store4(void* p, u32 x) { *(Word*)p = Word{x}; }
 DEVICE void store8(void* p, Pair v) { *(Pair*)p = v; }

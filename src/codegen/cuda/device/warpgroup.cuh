@@ -4,10 +4,17 @@
 #include "hopper.cuh"
 
 // s = A B^T (Started: s += A B^T): A in panels of RowsA rows, B[N][K] in panels of N rows.
-// Asynchronous, not committed.
+// Asynchronous, not committed. On a card: text of codegen/cuda/wgmma.h.
+template <class E, int N, int K, int RowsA, int Started>
+DEVICE void scores_hopper(float (&s)[N / 2], u64 a, u64 b);
+
+// o += P B: P[64][N] packed in registers, B[N][V] in panels of N rows. Asynchronous, not committed.
+template <class E, int N, int V>
+DEVICE void values_hopper(float (&o)[V / 2], const u32 (&p)[N / 4], u64 b);
+
+#ifdef FLASHLIGHT_EMULATE
 template <class E, int N, int K, int RowsA, int Started>
 DEVICE void scores_hopper(float (&s)[N / 2], u64 a, u64 b) {
-#pragma unroll
   for (int k = 0; k < K / 16; ++k) {
     const u64 x = desc_advance(a, k / 4 * RowsA * 128 + k % 4 * 32);
     const u64 y = desc_advance(b, k / 4 * N * 128 + k % 4 * 32);
@@ -17,14 +24,12 @@ DEVICE void scores_hopper(float (&s)[N / 2], u64 a, u64 b) {
       Wgmma<N, E>::template ss<1>(s, x, y);
   }
 }
-
-// o += P B: P[64][N] packed in registers, B[N][V] in panels of N rows. Asynchronous, not committed.
 template <class E, int N, int V>
 DEVICE void values_hopper(float (&o)[V / 2], const u32 (&p)[N / 4], u64 b) {
-#pragma unroll
   for (int k = 0; k < N / 16; ++k)
     Wgmma<V, E>::template rs_tn<1>(o, &p[4 * k], desc_advance(b, k * 2048));
 }
+#endif
 
 // `never` is false, which ptxas does not know: it schedules what follows by itself, and computes
 // nothing of it ahead, in registers that there are not.

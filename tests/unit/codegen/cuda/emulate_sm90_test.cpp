@@ -1,6 +1,5 @@
 // The sm_90a half of the emulator: warpgroup products fed by the copy engine, and what it must
 // notice.
-#include "codegen/cuda/wgmma.h"
 #include "unit/codegen/cuda/emulated.h"
 #include "unit/codegen/cuda/wgmma_kernels.h"
 
@@ -31,11 +30,7 @@ struct Gemm {
              {"SWIZZLE", std::to_string(swizzle)},
              {"BK", std::to_string(depth())}})
       out = mutate(out, from, to);
-    return "#include \"hopper.cuh\"\nconstexpr int N = " + std::to_string(n_tile) + ";\n" +
-           codegen::cuda::wgmma_text(n_tile, tf32   ? "tf32"
-                                             : bf16 ? "bf16"
-                                                    : "f16") +
-           out;
+    return "#include \"hopper.cuh\"\nconstexpr int N = " + std::to_string(n_tile) + ";\n" + out;
   }
   codegen::cuda::Source source(const std::string& text) const {
     const int stage = 128 * swizzle + n_tile * swizzle;
@@ -124,7 +119,7 @@ struct Chain {
     out = mutate(out, "M_SIZE", std::to_string(m));
     out = mutate(out, "N_SIZE", std::to_string(n));
     out = mutate(out, "TYPE", "Bf16");
-    return "#include \"hopper.cuh\"\n" + codegen::cuda::wgmma_text(64, "bf16") + out;
+    return "#include \"hopper.cuh\"\n" + out;
   }
   /// Largest error relative to the largest element.
   std::pair<double, std::string> run(const std::string& text) const {
