@@ -36,6 +36,13 @@ void call(const api::Compiled& compiled, const Addresses& inputs, const Strides&
       {gpu, reinterpret_cast<void*>(stream), reinterpret_cast<void*>(workspace), tf32, tune});
 }
 
+void build(const api::Compiled& compiled, const Addresses& inputs, const Strides& input_strides,
+           const Addresses& outputs, const Strides& output_strides,
+           const std::vector<int64_t>& symbols, int gpu, bool tf32) {
+  compiled.build(views(inputs, input_strides), views(outputs, output_strides), symbols,
+                 {gpu, nullptr, nullptr, tf32});
+}
+
 }  // namespace
 
 void bind_compile(nb::module_& m) {
@@ -67,6 +74,9 @@ void bind_compile(nb::module_& m) {
       .def(nb::init<const std::string&>(), nb::arg("text"))
       .def("explain", &api::explain, nb::arg("symbols"))
       .def("workspace_bytes", &api::Compiled::workspace_bytes, nb::arg("symbols"))
+      .def("build", &build, nb::arg("inputs"), nb::arg("input_strides"), nb::arg("outputs"),
+           nb::arg("output_strides"), nb::arg("symbols"), nb::arg("gpu") = api::kCpu,
+           nb::arg("tf32") = false, nb::call_guard<nb::gil_scoped_release>())
       .def("__call__", &call, nb::arg("inputs"), nb::arg("input_strides"), nb::arg("outputs"),
            nb::arg("output_strides"), nb::arg("symbols"), nb::arg("gpu") = api::kCpu,
            nb::arg("stream") = 0, nb::arg("workspace") = 0, nb::arg("tf32") = false,

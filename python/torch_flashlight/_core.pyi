@@ -192,6 +192,16 @@ class Compiled:
         tf32: bool = False,
         tune: bool = False,
     ) -> None: ...
+    def build(
+        self,
+        inputs: Sequence[int],
+        input_strides: Sequence[Sequence[int]],
+        outputs: Sequence[int],
+        output_strides: Sequence[Sequence[int]],
+        symbols: Sequence[int],
+        gpu: int = -1,
+        tf32: bool = False,
+    ) -> None: ...
     def workspace_bytes(self, symbols: Sequence[int]) -> int: ...
 
 class Calls:

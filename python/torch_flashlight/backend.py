@@ -14,10 +14,7 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch._inductor.pattern_matcher import stable_topological_sort
 
 from torch_flashlight import _core as core
-from torch_flashlight import (
-    kernel,  # noqa: F401  defines the op
-    products,
-)
+from torch_flashlight import ahead, products
 from torch_flashlight.capture import Capture, Left, order_of
 from torch_flashlight.evaluate import loads
 
@@ -156,6 +153,9 @@ def replace(graph, capture, program, nodes, tune=False) -> str:
         arguments = (inputs, symbols, text, *([True] if tune else []))
         call = graph.call_function(torch.ops.flashlight.run.default, arguments)
         call.meta["val"] = [node.meta["val"] for node in outputs]
+        if not tune:
+            symbols = [s if isinstance(s, int) else s.meta["val"] for s in symbols]
+            ahead.build(text, [n.meta["val"] for n in inputs], symbols, capture.sizes)
         for i, node in enumerate(outputs):
             item = graph.call_function(operator.getitem, (call, i))
             item.meta.update(node.meta)

@@ -198,15 +198,13 @@ int64_t Compiled::workspace_bytes(const std::vector<int64_t>& symbols) const {
   return room ? int64_t(room->bytes) : 0;
 }
 
-void Compiled::call(const std::vector<View>& inputs, const std::vector<View>& outputs,
-                    const std::vector<int64_t>& symbols, const Where& where) const {
+template <class Use>
+void Compiled::each(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                    const std::vector<int64_t>& values, char* memory, void* stream,
+                    const Use& use) const {
   if (inputs.size() != program_.inputs.size() || outputs.size() != program_.outputs.size())
     throw Refused("call", "wrong number of tensors");
-  const std::vector<int64_t> values = values_of(symbols);
   const std::shared_ptr<const Room> room = family_->room_of(values);
-  const HostBlock own_room(room && where.gpu == kCpu ? room->bytes : 0);
-  char* const memory = static_cast<char*>(where.gpu == kCpu ? own_room.data() : where.workspace);
-  if (room && memory == nullptr) throw Refused("call", "needs a workspace");
   const auto temporary = [&](size_t i) {
     const Room::Part& part = room->parts[i];
     return View{memory + part.offset, part.strides.data()};
@@ -223,9 +221,25 @@ void Compiled::call(const std::vector<View>& inputs, const std::vector<View>& ou
       data.push_back(view.data), strides.push_back(view.strides);
     }
     for (int i : step.symbols) own.push_back(values[size_t(i)]);
-    const Arguments arguments{data.data(), strides.data(), own.data(), where.stream};
-    step.variants->get(arguments, where).executable->run(arguments);
+    use(*step.variants, Arguments{data.data(), strides.data(), own.data(), stream});
   }
+}
+
+void Compiled::call(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                    const std::vector<int64_t>& symbols, const Where& where) const {
+  const std::vector<int64_t> values = values_of(symbols);
+  const std::shared_ptr<const Room> room = family_->room_of(values);
+  const HostBlock own_room(room && where.gpu == kCpu ? room->bytes : 0);
+  char* const memory = static_cast<char*>(where.gpu == kCpu ? own_room.data() : where.workspace);
+  if (room && memory == nullptr) throw Refused("call", "needs a workspace");
+  each(inputs, outputs, values, memory, where.stream,
+       [&](Variants& v, const Arguments& a) { v.get(a, where).executable->run(a); });
+}
+
+void Compiled::build(const std::vector<View>& inputs, const std::vector<View>& outputs,
+                     const std::vector<int64_t>& symbols, const Where& where) const {
+  each(inputs, outputs, values_of(symbols), nullptr, nullptr,
+       [&](Variants& v, const Arguments& a) { v.build(a, where); });
 }
 
 }  // namespace flashlight::api

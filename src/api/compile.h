@@ -34,6 +34,11 @@ class Compiled {
   void call(const std::vector<View>& inputs, const std::vector<View>& outputs,
             const std::vector<int64_t>& symbols, const Where& where = {}) const;
 
+  /// Builds what such a call needs into the disk cache, and runs nothing: of `data` only the
+  /// alignment counts. Thread-safe. Throws as call() does.
+  void build(const std::vector<View>& inputs, const std::vector<View>& outputs,
+             const std::vector<int64_t>& symbols, const Where& where = {}) const;
+
   /// Memory that a call on a GPU needs between its kernels, for the time until they have run.
   int64_t workspace_bytes(const std::vector<int64_t>& symbols) const;
 
@@ -44,6 +49,10 @@ class Compiled {
 
  private:
   std::vector<int64_t> values_of(const std::vector<int64_t>& symbols) const;
+  /// use(variants, arguments) for each kernel in order; temporaries lie in `memory`.
+  template <class Use>
+  void each(const std::vector<View>& inputs, const std::vector<View>& outputs,
+            const std::vector<int64_t>& values, char* memory, void* stream, const Use& use) const;
 
   ir::Program program_;
   std::vector<int64_t> lengths_;  // values of symbols that generalize() added

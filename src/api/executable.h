@@ -53,6 +53,9 @@ tile::Target gpu_target(int gpu);
 /// lower -> emit -> compile -> load. Throw Refused or CompileError.
 Variant make_cpu(const ir::Stream& stream, const tile::Specialization& spec);
 Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu);
+/// The same but for loading: leaves in the disk cache what make_cuda will ask for. False: it was
+/// there.
+bool build_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu);
 /// As make_cuda, but measures several schedules on tensors of a call, unless the disk cache knows
 /// the best for this device. The outputs of the call are written. Waits for the GPU.
 Variant tune_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu,

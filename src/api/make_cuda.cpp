@@ -140,10 +140,22 @@ Variant CudaMaker::finish(Candidate c, std::shared_ptr<const CudaExecutable> exe
   return out;
 }
 
+namespace {
+
+Made choose(const CudaMaker& maker) {
+  const size_t half = std::thread::hardware_concurrency() / 2;  // others compile too
+  return choose(maker.schedules(), maker.making(), std::clamp<size_t>(half, 1, 4));
+}
+
+}  // namespace
+
+bool build_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu) {
+  return !choose(CudaMaker(stream, spec, gpu)).candidates.front().from_disk;
+}
+
 Variant make_cuda(const ir::Stream& stream, const tile::Specialization& spec, int gpu) {
   const CudaMaker maker(stream, spec, gpu);
-  const size_t half = std::thread::hardware_concurrency() / 2;  // others compile too
-  Made made = choose(maker.schedules(), maker.making(), std::clamp<size_t>(half, 1, 4));
+  Made made = choose(maker);
   Candidate& candidate = made.candidates.front();
   auto executable = maker.load(candidate);
   return maker.finish(std::move(candidate), std::move(executable), std::move(made.passed_over));

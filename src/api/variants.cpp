@@ -147,6 +147,18 @@ const Variant& Variants::get(const Arguments& arguments, const Where& where) {
   return *slot.variant;
 }
 
+void Variants::build(const Arguments& arguments, const Where& where) {
+  const std::vector<int64_t> key = key_of(arguments, where);
+  {
+    const std::shared_lock lock(mutex_);
+    if (find(key)) return;
+  }
+  const tile::Specialization spec = specialization(key, where);
+  const bool built =
+      where.gpu == kCpu ? !make_cpu(stream_, spec).from_disk : build_cuda(stream_, spec, where.gpu);
+  disk_count -= built;  // get() will count what it finds
+}
+
 std::vector<const Variant*> Variants::made() const {
   const std::shared_lock lock(mutex_);
   std::vector<const Variant*> out;

@@ -27,6 +27,10 @@ class Variants {
   /// one wait for it. Throws what the making throws; the next call tries again.
   const Variant& get(const Arguments& arguments, const Where& where);
 
+  /// Builds that kernel into the disk cache, where get() will find it. Loads nothing on a GPU:
+  /// another thread may be capturing a graph.
+  void build(const Arguments& arguments, const Where& where);
+
   std::vector<const Variant*> made() const;
 
  private:
