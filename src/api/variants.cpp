@@ -119,6 +119,11 @@ Variants::Slot* Variants::find(const std::vector<int64_t>& key) const {
   return nullptr;
 }
 
+bool Variants::built_here(const std::vector<int64_t>& key) const {
+  const std::shared_lock lock(mutex_);
+  return built_.count(key) > 0;
+}
+
 Variants::Slot& Variants::slot_of(const std::vector<int64_t>& key) {
   {
     const std::shared_lock lock(mutex_);
@@ -141,7 +146,7 @@ const Variant& Variants::get(const Arguments& arguments, const Where& where) {
   std::call_once(slot.once, [&] {
     slot.variant = std::make_unique<Variant>(make(slot.key, arguments, where));
     ++made_count;
-    disk_count += slot.variant->from_disk;
+    disk_count += slot.variant->from_disk && !built_here(slot.key);
     slot.ready = slot.variant.get();
   });
   return *slot.variant;
@@ -150,13 +155,16 @@ const Variant& Variants::get(const Arguments& arguments, const Where& where) {
 void Variants::build(const Arguments& arguments, const Where& where) {
   const std::vector<int64_t> key = key_of(arguments, where);
   {
-    const std::shared_lock lock(mutex_);
+    const std::unique_lock lock(mutex_);
     if (find(key)) return;
+    built_.insert(key);
   }
   const tile::Specialization spec = specialization(key, where);
   const bool built =
       where.gpu == kCpu ? !make_cpu(stream_, spec).from_disk : build_cuda(stream_, spec, where.gpu);
-  disk_count -= built;  // get() will count what it finds
+  if (built) return;
+  const std::unique_lock lock(mutex_);
+  built_.erase(key);
 }
 
 std::vector<const Variant*> Variants::made() const {

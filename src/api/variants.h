@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -53,14 +54,16 @@ class Variants {
                const Where& where) const;
   Slot* find(const std::vector<int64_t>& key) const;
   Slot& slot_of(const std::vector<int64_t>& key);
+  bool built_here(const std::vector<int64_t>& key) const;
 
   ir::Stream stream_;
   std::vector<int> fixed_;           // indices of symbols that a kernel knows the value of
   int length_ = -1;                  // index of the symbol that the loop goes to; -1: none does
   std::vector<Tensor> tensors_;      // inputs, then outputs
   bool has_f32_ = false;             // tf32 makes a difference
-  mutable std::shared_mutex mutex_;  // guards slots_ (its elements stay where they are)
+  mutable std::shared_mutex mutex_;  // guards built_, slots_ (its elements stay where they are)
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::set<std::vector<int64_t>> built_;  // by this process, ahead of calls
 };
 
 }  // namespace flashlight::api

@@ -217,6 +217,23 @@ TEST_F(CudaCall, CompilesOnceForAKindOfTensors) {
   EXPECT_FALSE(variant.notes.empty());
 }
 
+TEST_F(CudaCall, BuildsAheadAndLoadsNothing) {
+  const Compiled compiled(attention("f16"));
+  const int64_t S = 512, strides[] = {64 * S, 64, 1};
+  const int64_t made = variants_made(), from_disk = variants_from_disk();
+  const int loads = fake->loads;
+  const uintptr_t odd = 4100;  // no other test has this alignment
+  compiled.build({{at(odd), strides}, {at(1 << 20), strides}}, {{at(1 << 21), strides}}, {S},
+                 {.gpu = 0});
+  EXPECT_EQ(fake->loads, loads) << "a graph may be captured in another thread";
+  EXPECT_EQ(variants_made(), made);
+  call(compiled, S, odd);
+  EXPECT_EQ(fake->loads, loads + 1);
+  EXPECT_TRUE(compiled.kernels().at(0)->made().back()->from_disk);
+  EXPECT_EQ(variants_made(), made + 1);
+  EXPECT_EQ(variants_from_disk(), from_disk) << "it counts as compiled";
+}
+
 /// A process that has met long sequences has not settled what short ones get, nor the reverse.
 TEST_F(CudaCall, ShortAndLongLoopsHaveSchedulesOfTheirOwn) {
   const Compiled compiled(attention("f16"));  // equal programs share kernels, in all tests
