@@ -81,14 +81,14 @@ cxx: $(VENV)/.package
 
 $(VENV)/.package: $(VENV)/.requirements $(package_sources) | apt
 	CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) pip install -q --no-build-isolation --no-deps . \
-	  -C build-dir=$(BUILD)
+	  --config-settings=build-dir=$(BUILD)
 	touch $@
 
 $(REMOTE)/.package: $(package_sources)
 	mkdir -p $(REMOTE)
 	CMAKE_BUILD_PARALLEL_LEVEL=$(shell nproc) $(GPU_PYTHON) -m pip install -q --no-index --no-deps \
-	  --no-build-isolation --upgrade --target $(REMOTE)/site . -C build-dir=$(REMOTE)/cmake \
-	  -C cmake.define.FLASHLIGHT_TESTS=OFF
+	  --no-build-isolation --upgrade --target $(REMOTE)/site . --config-settings=build-dir=$(REMOTE)/cmake \
+	  --config-settings=cmake.define.FLASHLIGHT_TESTS=OFF
 	touch $@
 
 $(BUILD)/build.ninja: | $(VENV)/.requirements apt

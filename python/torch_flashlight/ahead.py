@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 
 from torch_flashlight import device, kernel
-from torch_flashlight.sizes import Unsupported
 
 _builder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="flashlight")
 _pending: set[Future] = set()
@@ -30,10 +29,9 @@ def build(text: str, inputs, symbols, sizes) -> None:
     if os.environ.get("FLASHLIGHT_DEBUG"):
         return  # tells of each step once
     try:
-        job = _job(text, inputs, symbols, sizes)
-    except Unsupported:
-        return  # sizes known at run time only
-    future = _builder.submit(job)
+        future = _builder.submit(_job(text, inputs, symbols, sizes))
+    except Exception:  # such as sizes known at run time only; a graph must not fail for this
+        return
     _pending.add(future)
     future.add_done_callback(_pending.discard)
 
@@ -47,11 +45,11 @@ def _job(text, inputs, symbols, sizes):
     begins = [known(x.storage_offset()) * x.element_size() for x in inputs]
     values = [known(s) for s in symbols]
     where = inputs[0].device
-    tf32 = where.type == device.CUDA and device.tf32()
-    gpu = device.index_of(where) if where.type == device.CUDA else -1
+    made, on_gpu = kernel.kernel_of(text), where.type == device.CUDA
+    tf32 = on_gpu and made.may_use_tf32 and device.tf32()
+    gpu = device.index_of(where) if on_gpu else -1
 
     def job():
-        made = kernel.kernel_of(text)
         out = [strides for _, strides, _ in made.layout(values)]
         made.compiled.build(begins, strides, [0] * len(out), out, values, gpu, tf32)
 

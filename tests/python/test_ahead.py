@@ -63,8 +63,16 @@ def test_a_fork_waits_for_what_is_being_built():
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_what_cannot_be_built_is_told_by_the_call(recwarn):
-    """A text that no graph would hold: the builder says nothing, and goes on."""
-    ahead.build("no program", [torch.zeros(2)], [2], None)
+TEXT = """symbol n = 7
+input a : f32[n, 8]
+compute b[i:n] : f32 = sum[j:8] a[i,j]
+output b
+"""
+
+
+@pytest.mark.parametrize("text, count", [("no program", 1), (TEXT, 2), (TEXT, 1)])
+def test_what_cannot_be_built_is_left_to_the_call(text, count, recwarn):
+    """No program, too many tensors, and one that can: nothing is said, and the builder goes on."""
+    ahead.build(text, count * [torch.zeros(7, 8)], [7], None)
     ahead.wait()
     assert not recwarn.list and not ahead._pending
