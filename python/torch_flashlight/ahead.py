@@ -45,12 +45,12 @@ def _job(text, inputs, symbols, sizes):
     begins = [known(x.storage_offset()) * x.element_size() for x in inputs]
     values = [known(s) for s in symbols]
     where = inputs[0].device
-    made, on_gpu = kernel.kernel_of(text), where.type == device.CUDA
-    tf32 = on_gpu and made.may_use_tf32 and device.tf32()
-    gpu = device.index_of(where) if on_gpu else -1
+    made, place = kernel.kernel_of(text), ()
+    if where.type == device.CUDA:
+        place = (device.index_of(where), made.may_use_tf32 and device.tf32())
 
     def job():
         out = [strides for _, strides, _ in made.layout(values)]
-        made.compiled.build(begins, strides, [0] * len(out), out, values, gpu, tf32)
+        made.compiled.build(begins, strides, [0] * len(out), out, values, *place)
 
     return job

@@ -43,7 +43,7 @@ class FragmentText {
   void print_scores(const std::string& value, Expr body);
   /// Before and after a deferred step.
   void print_scales(const tile::Pass& pass);
-  void print_rescale(const tile::Pass& pass, const std::string& condition);
+  void print_rescale(const tile::Pass& pass, const std::string& condition);  // bool text
   /// Null, or why the references of this pass cannot be frozen after the first tile.
   std::string not_frozen(const tile::Pass& pass) const;
   /// Null, or why value fragments cannot follow late.

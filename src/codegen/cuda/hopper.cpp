@@ -167,8 +167,8 @@ void Hopper::print_consumer_state() {
     const HopperPlan::Copy& c = copies_.of(o);
     const bool n_major =
         std::find(copies_.values.begin(), copies_.values.end(), &o) != copies_.values.end();
-    const int64_t lead = n_major ? c.rows * 128 / 16 : 1;  // in 16 bytes, from bit 16 on
-    out_.line("const u64 desc_" + o.id + " = desc_shared + " + str(c.offset / 16 + (lead << 16)) +
+    out_.line("const u64 desc_" + o.id + " = desc_shared + smem_desc(" + str(c.offset) + ", " +
+              (n_major ? str(c.rows * 128) : "16") + ", 0, 0)" +
               (plan_.is_loop_operand(o) ? "" : " + group * 512") + ";");
   }
   out_.line("Ring k{0, 0}, v{0, 0};");

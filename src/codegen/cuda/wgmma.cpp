@@ -1,11 +1,10 @@
 #include "codegen/cuda/wgmma.h"
 
+#include "codegen/cuda/hopper_text.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
 namespace {
-
-std::string str(int n) { return std::to_string(n); }
 
 /// "%first, %first+1, ..."
 std::string operands(int first, int count) {
@@ -43,21 +42,21 @@ std::string function(const std::string& head, const std::string& block, const st
 }
 
 /// A descriptor as an input: what does not change in a loop is advanced outside of it.
-std::string advanced(const char* descriptor, int bytes) {
-  return std::string("\"l\"(desc_advance(") + descriptor + ", " + str(bytes) + "))";
+std::string advanced(const std::string& descriptor, const std::string& bytes) {
+  return "\"l\"(desc_advance(" + descriptor + ", " + bytes + "))";
 }
 
 }  // namespace
 
-// Panels of 64 columns, [rows][128 bytes]: 16 columns are 32 bytes.
 std::string scores_text(const std::string& type, int n, int k, int rows_a, bool started) {
   const int registers = n / 2;
   std::string block, inputs;
   for (int step = 0; step < k / 16; ++step) {
     block += instruction(type, n, k) + operands(registers + 2 * step, 2) + ", " +
              (step > 0 || started ? "q" : "p") + ", 1, 1, 0, 0;\\n";
-    inputs += (step ? ", " : "") + advanced("a", step / 4 * rows_a * 128 + step % 4 * 32) + ", " +
-              advanced("b", step / 4 * n * 128 + step % 4 * 32);
+    const std::string at = "columns_at(" + str(step) + ", ";
+    inputs += (step ? ", " : "") + advanced("a", at + str(rows_a) + ")") + ", " +
+              advanced("b", at + str(n) + ")");
   }
   const std::string d = "(&s)[" + str(registers) + "]";
   return function("scores_hopper<" + type + ", " + str(n) + ", " + str(k) + ", " + str(rows_a) +
@@ -65,14 +64,13 @@ std::string scores_text(const std::string& type, int n, int k, int rows_a, bool 
                   block, bound("+f", "s", registers), inputs);
 }
 
-// 16 rows are 2048 bytes.
 std::string values_text(const std::string& type, int n, int v) {
   const int registers = v / 2, packed = n / 4;
   std::string block, inputs = bound("r", "p", packed);
   for (int step = 0; step < n / 16; ++step) {
     block += instruction(type, v, n) + "{" + operands(registers + 4 * step, 4) + "}, " +
              operands(registers + packed + step, 1) + ", q, 1, 1, 1;\\n";
-    inputs += ", " + advanced("b", step * 2048);
+    inputs += ", " + advanced("b", "rows_at(" + str(step) + ")");
   }
   return function("values_hopper<" + type + ", " + str(n) + ", " + str(v) + ">(float (&o)[" +
                       str(registers) + "], const u32 (&p)[" + str(packed) + "], u64 b)",
