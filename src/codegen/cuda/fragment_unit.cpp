@@ -138,7 +138,8 @@ std::vector<std::string> FragmentText::posted() const {
 }
 
 void FragmentText::print_sizes() {
-  Block block(plan_, uniform_place());
+  const Place place = uniform_place();
+  Block block(plan_, place);
   out_.line("const int rows_end = " + block.value(plan_.rows->extent()) + ";");
   out_.line("const int cols_end = " + block.value(plan_.loop->extent()) + ";");
   out_.line("(void)rows_end, (void)cols_end;");

@@ -82,7 +82,8 @@ void Hopper::print_own_tiles() {
     out_.line("const int own_last = last_tile;");
     return;
   }
-  Block block(plan_, own_place());
+  const Place place = own_place();
+  Block block(plan_, place);
   const std::string hi = block.value(pass_.live.hi);
   block.print(out_);
   out_.line("const int own_end = (int)(" + hi + ");");

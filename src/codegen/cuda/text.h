@@ -18,6 +18,7 @@ struct Place {
 class Block {
  public:
   Block(const Plan& plan, const Place& place) : plan_(plan), place_(place) {}
+  Block(const Plan& plan, Place&& place) = delete;  // it is kept by reference
   /// Call before value() with all that will be asked for.
   void expect(const std::vector<Expr>& roots);
   std::string value(Expr e);

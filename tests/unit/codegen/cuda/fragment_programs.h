@@ -112,7 +112,8 @@ inline const std::vector<FragmentProgram>& fragment_programs() {
       {.name = "strictly_before", .score = "where(j < i, " + s + ", -inf)"},
       {.name = "gate", .inputs = "input g : T[2, S, 64]\n", .gate = "a[h,i,c] * sigmoid(g[h,i,c])"},
       two_maps(),
-      over_queries()};
+      over_queries(),
+      {.name = "chunked", .score = "where(and(i // 48 == j // 48, j <= i), " + s + ", -inf)"}};
   return all;
 }
 
