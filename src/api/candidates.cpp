@@ -87,7 +87,8 @@ std::string describe(const tile::Schedule& s) {
       s.path + ", rows " + std::to_string(s.row_tile) + ", columns " + std::to_string(s.loop_tile);
   if (s.path == "simt") return out;
   if (s.path == "hopper")
-    out += ", warpgroups " + std::to_string(s.warps / 4);
+    out += ", warpgroups " + std::to_string(s.warps / 4) +
+           (s.teams > 1 ? " in each of " + std::to_string(s.teams) + " teams" : "");
   else
     out += ", warps " + std::to_string(s.warps);
   return out + ", stages " + std::to_string(s.stages);

@@ -111,23 +111,30 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
   return s;
 }
 
+/// What a CTA of the Hopper path is made of; hopper_tile says how long its loop tiles are.
+struct Pick {
+  int groups, stages;
+  int64_t most;  // columns of a loop tile
+  int row_buffers = 2, teams = 1;
+};
+
 /// Registers of a thread that fragments may take, by warpgroups of a CTA: measured with ptxas
 /// (shared/hopper.md, shared/prototype).
 int64_t register_limit(int groups) { return groups == 4 ? 80 : groups == 3 ? 128 : 192; }
 
-/// The longest loop tile that fits, at most `most`; 0: none. One of whole panels, whose elements
-/// come through shared memory, before a longer one.
-int64_t hopper_tile(const Shape& s, int groups, int stages, int row_buffers, int64_t most,
-                    int64_t shared) {
+/// The longest loop tile that fits; 0: none. One of whole panels, whose elements come through
+/// shared memory, before a longer one.
+int64_t hopper_tile(const Shape& s, const Pick& pick, int64_t shared) {
+  const int64_t rows = int64_t{64} * pick.groups, most = pick.most;
   const auto fits = [&](int64_t n, bool copied) {
     const int64_t tables = s.tables - (copied ? s.tiles + s.lines : 0);
     // Maps take turns: one of them has scores at a time.
     const int64_t registers = n / 2 + s.weights * n / 4 + s.values / 2 + tables * n / 4 +
                               (s.widest > 128 ? 24 : 0);  // ptxas: 64 columns spill at 256 values
     int64_t bytes =
-        2 * (row_buffers * 64 * groups * s.row_columns + stages * n * s.loop_columns) + 2048;
-    if (copied) bytes += 2 * stages * n * (64 * groups * s.tiles + s.lines);
-    return registers <= register_limit(groups) && bytes <= shared;
+        2 * (pick.row_buffers * rows * s.row_columns + pick.stages * n * s.loop_columns) + 2048;
+    if (copied) bytes += 2 * pick.stages * n * (rows * s.tiles + s.lines);
+    return registers <= register_limit(pick.groups * pick.teams) && pick.teams * bytes <= shared;
   };
   if (s.tiles + s.lines > 0)
     for (int64_t n = most / 64 * 64; n >= 64; n -= 64)
@@ -138,17 +145,12 @@ int64_t hopper_tile(const Shape& s, int groups, int stages, int row_buffers, int
 }
 
 void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out) {
-  struct Pick {
-    int groups, stages;
-    int64_t most;
-    int row_buffers = 2;
-  };
   std::vector<Pick> picks;
   const bool narrow = s.values <= 64;
   if (narrow && s.band)  // few tiles a row: those past a warpgroup's rows are a larger share
-    picks = {{2, 4, 64}, {4, 4, 64}};
+    picks = {{2, 4, 64, 2, 2}, {2, 4, 64}, {4, 4, 64}};
   else if (narrow)
-    picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}};
+    picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}, {2, 4, 64, 2, 2}};
   else if (s.masked || s.length <= kLongLoop)
     picks = {{2, 2, 128}, {3, 3, 80}};
   else
@@ -165,20 +167,21 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
   for (int64_t most : {128, 80, 64, 48, 32}) picks.push_back({2, 2, most, 1});
   for (int64_t most : {64, 32}) picks.push_back({1, 2, most, 1});
   for (Pick& pick : picks) {
-    const auto tile = [&](int stages) {
-      return hopper_tile(s, pick.groups, stages, pick.row_buffers, pick.most, target.shared_bytes);
+    const auto tile = [&](int stages, int row_buffers) {
+      Pick other = pick;
+      other.stages = stages, other.row_buffers = row_buffers;
+      return hopper_tile(s, other, target.shared_bytes);
     };
-    while (s.tiles > 0 && pick.stages > 2 && tile(pick.stages) < tile(pick.stages - 1))
-      --pick.stages;
+    for (int stages = pick.stages - 1; s.tiles > 0 && stages >= 2; --stages)
+      if (tile(stages, pick.row_buffers) > tile(pick.stages, pick.row_buffers))
+        pick.stages = stages;
     Schedule t;
     t.path = "hopper";
     t.warps = 4 * pick.groups, t.stages = pick.stages, t.row_buffers = pick.row_buffers;
-    t.row_tile = 16 * t.warps;
-    t.loop_tile = tile(pick.stages);
+    t.row_tile = 16 * t.warps, t.teams = pick.teams;
+    t.loop_tile = hopper_tile(s, pick, target.shared_bytes);
     // A second buffer of rows is worth less than longer tiles.
-    const bool longer_alone =
-        pick.row_buffers == 2 &&
-        t.loop_tile < hopper_tile(s, pick.groups, pick.stages, 1, pick.most, target.shared_bytes);
+    const bool longer_alone = pick.row_buffers == 2 && t.loop_tile < tile(pick.stages, 1);
     if (t.loop_tile == 0 || longer_alone) continue;
     t.panel = t.loop_tile;
     if (std::find(out->begin(), out->end(), t) == out->end()) out->push_back(t);

@@ -133,7 +133,7 @@ void Hopper::print_first_tile() {
   }
 }
 
-void Hopper::print_step(bool turns) {
+void Hopper::print_step() {
   const size_t m = stages_.size();
   out_.open("const auto step = [&](const int tile, const bool fast)");
   for (size_t k = 0; k < m; ++k) {
@@ -141,10 +141,10 @@ void Hopper::print_step(bool turns) {
     if (k == (m == 1 ? 0 : 1)) out_.line("wait_v();");
     if (k == 0) out_.line("wait_k();");
     start_scores(k, "!fast && work.tracked");
-    if (turns) out_.line("named_sync(turn, 256);");
+    if (turns()) out_.line("named_sync(turn, 256);");
     out_.line("issue_scores_" + at + "(qb);");
     out_.line("issue_values_" + before + "();");
-    if (turns) out_.line("named_arrive(next_turn, 256);");
+    if (turns()) out_.line("named_arrive(next_turn, 256);");
     text_.print_prefetch(stages_[k], "tile");
     out_.line("wgmma_wait<1>();");
     if (k + 1 == m) release_scores("fast || !work.tracked");
@@ -156,7 +156,7 @@ void Hopper::print_step(bool turns) {
 
 /// What a warpgroup that computes has for all units: descriptors, fragments, how tiles are taken.
 void Hopper::print_consumer_state() {
-  out_.line("const int group = warpgroup - 1;");
+  out_.line("const int group = warpgroup - 1" + first_of_team(groups()) + ";");
   out_.line("const int turn = 2 + group, next_turn = 2 + (group == " + str(groups() - 1) +
             " ? 0 : group + 1);");
   out_.line("(void)turn, (void)next_turn;");
@@ -222,11 +222,10 @@ void Hopper::print_consumer_state() {
 
 void Hopper::print_consumer() {
   print_consumer_state();
-  const bool turns = groups() == 2;
   const bool single = stages_.size() == 1;
   out_.line("Work work = take_work(it);");
   out_.line("if (work.unit < 0) return;");
-  if (turns) out_.line("if (group == 0) named_arrive(turn, 256);");
+  if (turns()) out_.line("if (group == 0) named_arrive(turn, 256);");
   out_.line("mbar_wait(q_full, 0);");
   out_.line("wait_first_k(skipped(work, 0));");
   start_scores(0, "work.tracked");
@@ -236,7 +235,7 @@ void Hopper::print_consumer() {
   out_.open("while (work.unit >= 0)");
   out_.line("// the scores of the unit's first tile are there");
   out_.line("const u32 qb = it & 1;");
-  print_posted("qb", "16 * (warp - 4) + g");
+  print_posted("qb", own_row());
   print_own_tiles();
   text_.print_full(pass_, own_place());
   text_.print_prologue();
@@ -256,7 +255,7 @@ void Hopper::print_consumer() {
   for (size_t k = 0; k < stages_.size(); ++k) print_softmax(k);
   text_.print_prefetch(stages_[0], "own_last");
   print_first_tile();
-  print_step(turns);
+  print_step();
   // A loop of its own for each kind of tile: both bodies in one loop ask for more registers.
   out_.line("int tile = own_last - 1;");
   out_.line("#pragma unroll 1");
@@ -266,18 +265,18 @@ void Hopper::print_consumer() {
   out_.line("#pragma unroll 1");
   out_.line("for (; tile >= max_(first_tile, first_full); --tile) step(tile, true);");
   out_.close();
-  print_drain(turns);
+  print_drain();
   out_.close();
 }
 
 /// The last values of this unit and the first scores of the next one: the epilogue runs under
 /// these. Where the unit's values decide whether it is done again, they come first.
-void Hopper::print_drain(bool turns) {
+void Hopper::print_drain() {
   const bool single = stages_.size() == 1, certified = static_cast<bool>(pass_.certificate);
   const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
   const std::string tell = "elected) " + slot("qb", 2) + " = 1;";
   if (single) out_.line("wait_v();");
-  const bool early = groups() < 4;  // registers for gates while weights are in use
+  const bool early = all_groups() < 4;  // registers for gates while weights are in use
   if (early) text_.print_value_words();
   if (certified) {
     out_.line("wgmma_fence();");
@@ -304,16 +303,16 @@ void Hopper::print_drain(bool turns) {
     out_.line("wait_first_k(skipped(work, qn));");
     out_.close();
   };
-  const bool early_next = turns || !starts_[0].empty();  // no fragment starts under a product
+  const bool early_next = turns() || !starts_[0].empty();  // no fragment starts under a product
   if (early_next) wait_next(), start_scores(0, "work.tracked");
-  if (turns) out_.line("named_sync(turn, 256);");
+  if (turns()) out_.line("named_sync(turn, 256);");
   out_.line("wgmma_fence();");
   if (!certified) out_.line(last);
   if (!early_next) wait_next();
   out_.line(
       "issue_scores_0(qn);  // on stale operands at the end: a branch would serialise every "
       "product");
-  if (turns) out_.line("named_arrive(next_turn, 256);");
+  if (turns()) out_.line("named_arrive(next_turn, 256);");
   if (!certified) {
     out_.line("wgmma_wait<1>();");
     out_.line("release_v();");
@@ -331,7 +330,7 @@ Source Hopper::run() {
   Source source;
   source.entry = identifier("fl_" + plan_.kernel.name);
   source.threads = threads();
-  source.shared_bytes = static_cast<int>(copies_.shared);
+  source.shared_bytes = static_cast<int>(copies_.shared) * teams();
   source.units = text_.units();
   source.ctas_per_sm = 1;
   source.counter = true;
@@ -341,11 +340,10 @@ Source Hopper::run() {
   print_types(static_cast<int64_t>(words) + 1);
   out_.open("extern \"C\" __global__ void __launch_bounds__(" + str(threads()) + ", 1) " +
             source.entry + "(const __grid_constant__ Params p)");
-  out_.line("SHARED_MEMORY(smem);");
-  out_.line("const u32 shared = smem_addr(smem);");
   out_.line(
       "const int lane = lane_id(), warp = warp_uniform((int)(threadIdx.x / 32)), warpgroup = "
       "warp_uniform((int)(threadIdx.x / 128)), g = lane >> 2, t = lane & 3;");
+  print_shared();
   text_.print_arguments();
   out_.line("int* const counter = (int*)p.words[" + str(static_cast<int64_t>(words)) + "];");
   print_barriers();
@@ -357,19 +355,21 @@ Source Hopper::run() {
   out_.close(";");
   out_.open("if (warpgroup == 0)");
   // Registers change hands within what the CTA was started with: more than that waits for ever.
-  const int producer = groups() == 1 ? 255 : groups() == 2 ? 40 : 32;
-  const int consumer = groups() == 1 ? 255 : groups() == 2 ? 232 : groups() == 3 ? 160 : 112;
-  FLASHLIGHT_CHECK(groups() == 1 || 128 * (producer + groups() * consumer) <=
-                                        threads() * (65536 / threads() / 8 * 8),
-                   "warpgroups ask for more registers than there are");
+  const int n = all_groups();
+  const int producer = n == 1 ? 255 : n == 2 ? 40 : 32;
+  const int consumer = n == 1 ? 255 : n == 2 ? 232 : n == 3 ? 160 : 112;
+  FLASHLIGHT_CHECK(
+      n == 1 || 128 * (producer + n * consumer) <= threads() * (65536 / threads() / 8 * 8),
+      "warpgroups ask for more registers than there are");
   source.notes =
       notes_of(text_, pass_, true, "elementwise work runs under the values of the tile before");
-  source.notes.insert(source.notes.begin(),
-                      "roles: a warpgroup that claims work and loads by TMA (" + str(producer) +
-                          " registers a thread), " + str(groups()) +
-                          " that compute 64 rows each (" + str(consumer) +
-                          "); one persistent CTA per multiprocessor");
-  const bool exchange = groups() > 1;  // one group's share is all that a thread can have
+  source.notes.insert(
+      source.notes.begin(),
+      "roles: a warpgroup that claims work and loads by TMA (" + str(producer) +
+          " registers a thread), " + str(n) + " that compute 64 rows each (" + str(consumer) + ")" +
+          (teams() > 1 ? ", in " + str(teams()) + " teams with units of their own" : "") +
+          "; one persistent CTA per multiprocessor");
+  const bool exchange = n > 1;  // one group's share is all that a thread can have
   if (exchange) out_.line("regs_shrink<" + str(producer) + ">();");
   print_producer();
   print_scheduler();

@@ -7,6 +7,31 @@ namespace flashlight::codegen::cuda {
 
 using namespace ir;
 
+/// Shared memory, of the team where there are several: two warps load for each.
+void Hopper::print_shared() {
+  if (teams() == 1) {
+    out_.line("SHARED_MEMORY(smem);");
+    out_.line("const u32 shared = smem_addr(smem);");
+  } else {
+    out_.line("const int team = warpgroup == 0 ? warp / 2 : (warpgroup - 1) / " + str(groups()) +
+              ";");
+    out_.line("SHARED_MEMORY(all_teams);");
+    out_.line("unsigned char* const smem = all_teams + team * " + str(copies_.shared) + ";");
+    // Uniform, so that descriptors and barriers stay out of the registers of each thread.
+    out_.line("const u32 shared = (u32)warp_uniform((int)smem_addr(smem));");
+  }
+}
+
+/// Text: less what the teams before have, where a team has `count`.
+std::string Hopper::first_of_team(int count) const {
+  return teams() == 1 ? "" : " - team * " + str(count);
+}
+
+/// Text: the first row of this thread among those of the unit.
+std::string Hopper::own_row() const {
+  return "16 * (warp - 4" + first_of_team(plan_.warps) + ") + g";
+}
+
 void Hopper::print_barriers() {
   const int stages = plan_.stages, arrivals = 4 * groups();
   out_.line("const u32 bars = shared + " + str(copies_.bars) + ";");
@@ -19,7 +44,8 @@ void Hopper::print_barriers() {
   out_.line("volatile int* const slots = (volatile int*)(smem + " + str(copies_.slots) +
             ");  // [2]{unit, tracked, overflow, first_tile, last_tile, " +
             join(text_.posted(), ", ") + "}");
-  out_.open("if (threadIdx.x == 0)");
+  out_.open(teams() == 1 ? "if (threadIdx.x == 0)"
+                         : "if (warpgroup == 0 && threadIdx.x % 64 == 0)");
   out_.open("for (int i = 0; i < 2; ++i)");
   out_.line("mbar_init(q_full + 8 * i, 1);");
   out_.line("mbar_init(q_empty + 8 * i, " + str(arrivals) + ");");
@@ -135,7 +161,7 @@ void Hopper::give_tiles() {
   if (copies_.tiles.empty()) return;
   // Rows of 128 bytes; the pieces of 16 of row r lie where TMA's swizzle puts them, at piece ^ r
   // % 8.
-  out_.line("const u32 tile_row = (shared + (16 * (warp - 4) + g) * 128 + 4 * t) ^ g << 4;");
+  out_.line("const u32 tile_row = (shared + (" + own_row() + ") * 128 + 4 * t) ^ g << 4;");
   out_.line("const u32 tile_line = shared + 4 * t;");
   out_.line("(void)tile_row, (void)tile_line;");
   for (const HopperPlan::Tile& tile : copies_.tiles) {
@@ -198,7 +224,7 @@ void Hopper::print_take_work() {
 }
 
 void Hopper::print_producer() {
-  out_.open("if (warp == 0 && lane == 0)");
+  out_.open(teams() == 1 ? "if (warp == 0 && lane == 0)" : "if (warp % 2 == 0 && lane == 0)");
   out_.line("Ring k{0, 1}, v{0, 1};  // parity 1: an empty ring does not block");
   out_.open("for (u32 it = 0;; ++it)");
   out_.line("const Work work = take_work(it);");
@@ -233,7 +259,7 @@ void Hopper::print_producer() {
 
 // Claims a unit, posts it, loads its row operands; a unit that overflowed is posted once more.
 void Hopper::print_scheduler() {
-  out_.open("if (warp == 1 && lane == 0)");
+  out_.open(teams() == 1 ? "if (warp == 1 && lane == 0)" : "if (warp % 2 == 1 && lane == 0)");
   out_.line("Work last{-1, 0}, before{-1, 0};  // posted one and two turns ago");
   out_.line("bool all_claimed = false;");
   out_.line("const int units = unit_count();");
@@ -253,7 +279,11 @@ void Hopper::print_scheduler() {
   out_.line("work = before, work.tracked = 1;");
   out_.close();
   out_.open("else if (!all_claimed)");
-  out_.line("const int next = it == 0 ? (int)blockIdx.x : atomicAdd(counter, 1) + (int)gridDim.x;");
+  const std::string claimants = (teams() == 1 ? "" : str(teams()) + " * ") + "(int)gridDim.x";
+  const std::string first =
+      teams() == 1 ? "(int)blockIdx.x" : "(int)(blockIdx.x + team * gridDim.x)";
+  out_.line("const int next = it == 0 ? " + first + " : atomicAdd(counter, 1) + " + claimants +
+            ";");
   out_.line("if (next < units) work.unit = next;");
   out_.line("else all_claimed = true;");
   out_.close();
@@ -292,7 +322,8 @@ void Hopper::print_scheduler() {
                "q_full + 8 * b", "row_lo");
   out_.close();
   out_.line("__threadfence();  // the last CTA zeroes the counters for the next launch");
-  out_.line("if (atomicAdd(counter + 1, 1) == (int)gridDim.x - 1) counter[0] = 0, counter[1] = 0;");
+  out_.line("if (atomicAdd(counter + 1, 1) == " + claimants +
+            " - 1) counter[0] = 0, counter[1] = 0;");
   out_.close();
 }
 

@@ -149,9 +149,11 @@ HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
   slots = round_up(slots, 16);
   slot_ints = 5 + 1 + static_cast<int>(plan.kernel.grid.size());
   shared = slots + round_up(8 * slot_ints, 16);
-  if (shared > shared_limit)
-    refuse("its tiles need " + std::to_string(shared) + " bytes of shared memory, there are " +
-           std::to_string(shared_limit));
+  const int teams = plan.kernel.schedule.teams;
+  if (teams > 1) shared = round_up(shared, 1024);
+  if (shared * teams > shared_limit)
+    refuse("its tiles need " + std::to_string(shared * teams) +
+           " bytes of shared memory, there are " + std::to_string(shared_limit));
 }
 
 }  // namespace flashlight::codegen::cuda

@@ -34,15 +34,24 @@ class Hopper {
     take_tiles();
     bool grows = false;
     for (Expr e : ir::symbols_of(pass_.live.hi)) grows |= e->name() == plan_.rows->name() + ".hi";
-    skips_ = grows && groups() > 2;
+    skips_ = grows && !turns() && 64 * (groups() - 1) >= plan_.n;
   }
   Source run();
 
  private:
   int groups() const { return plan_.warps / 4; }
-  int threads() const { return 128 * (groups() + 1); }
+  /// Teams of so many warpgroups share nothing but the counter of units: one computes while another
+  /// begins or ends a unit.
+  int teams() const { return plan_.kernel.schedule.teams; }
+  int all_groups() const { return groups() * teams(); }
+  /// Two warpgroups alone take turns at products, each of them in every tile.
+  bool turns() const { return groups() == 2 && teams() == 1; }
+  int threads() const { return 128 * (all_groups() + 1); }
   const Operand& a_of(const tile::Contraction& c) const { return plan_.operand(c.a); }
   const Operand& b_of(const tile::Contraction& c) const { return plan_.operand(c.b); }
+  void print_shared();
+  std::string first_of_team(int count) const;
+  std::string own_row() const;
   void print_barriers();
   void print_tiles();  // first_tile, last_tile of the unit
   void print_posted(const std::string& buffer, const std::string& first_row);
@@ -68,9 +77,9 @@ class Hopper {
   void print_softmax(size_t stage);
   void print_first_tile();
   Place own_place() const;
-  void print_step(bool turns);
+  void print_step();
   void print_own_tiles();
-  void print_drain(bool turns);
+  void print_drain();
   void give_tiles();
   void take_tiles();
   void release_scores(const std::string& where_started = "!work.tracked",

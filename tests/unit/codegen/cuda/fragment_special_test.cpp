@@ -167,6 +167,26 @@ TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
   }
 }
 
+/// Teams claim units of their own and share nothing, so that any of them may be ahead.
+TEST(FragmentSpecial, TeamsOfWarpgroups) {
+  for (const char* name : {"causal", "window", "chunked", "two_maps", "pair_bias"})
+    for (int groups : {1, 2}) {
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
+      run.teams = 2, run.stages = 2 + groups % 2;
+      ir::Program p = program(name, run);
+      for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
+      run.make(p);
+      ASSERT_TRUE(run.refused.empty()) << name << ": " << run.refused.at(0);
+      for (uint32_t seed = 1; seed <= 3; ++seed) {
+        run.options.seed = seed;
+        run.options.multiprocessors = static_cast<int>(seed);
+        const int64_t length = seed == 1 ? 72 : 264;
+        EXPECT_LE(run.error(p, {{"S", length}, {"J", 70}}), run.tolerance(length))
+            << name << " " << groups << " " << seed;
+      }
+    }
+}
+
 TEST(FragmentSpecial, NanAndInfinity) {
   for (const FragmentRun& run : both())
     for (const char* name : {"full", "causal"})
