@@ -21,6 +21,7 @@ import torch
 from bench import gpu_worker, machine, results
 from bench.gpu_calls import CALLS
 from bench.gpu_problems import PARTS, problems
+from examples.cases import CASES
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 COLUMNS = [
@@ -31,9 +32,10 @@ COLUMNS = [
 
 def options(words=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="*", default=[*PARTS, "calls"], help="of the table")
+    parts = [*PARTS, "calls"]
+    parser.add_argument("--parts", nargs="*", choices=parts, default=parts, help="of the table")
     parser.add_argument("--quick", action="store_true", help="dense problems of length 4096 only")
-    parser.add_argument("--only", nargs="*", default=[], help="programs to measure")
+    parser.add_argument("--only", nargs="*", choices=CASES, help="programs to measure; default all")
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
     names = [s.NAME for s in gpu_worker.SYSTEMS]
     parser.add_argument("--systems", nargs="*", choices=names, help="to measure; default all")
@@ -57,7 +59,7 @@ def facts() -> dict[str, str]:
 
 def rows_of(asked) -> list:
     parts = [p for p in asked.parts if p in PARTS]
-    found = problems(parts, DTYPES[asked.dtype], asked.only, asked.quick)
+    found = problems(parts, DTYPES[asked.dtype], asked.only or [], asked.quick)
     alone = asked.quick or asked.only
     return [*found, *(CALLS if "calls" in asked.parts and not alone else ())]
 

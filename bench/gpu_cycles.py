@@ -1,8 +1,10 @@
 """Launches programs for Nsight Compute, whose cycles are far less noisy than times on a card that
 power limits. The least of each four launches counts; PROGRAM:HEAD_DIM:LENGTH as in bench.gpu:
 
-ncu --clock-control none --metrics sm__cycles_elapsed.max -k regex:fl_ --csv \
-  python3 -m bench.gpu_cycles full:64:4096 alibi:64:4096 evoformer
+ncu --clock-control none --target-processes application-only --metrics sm__cycles_elapsed.max \
+  -k regex:fl_ --csv python3 -m bench.gpu_cycles full:64:4096 alibi:64:4096 evoformer
+
+Cycles are not time there: what loads more data for fewer cycles may be slower (docs/perf-log.md).
 """
 
 import sys

@@ -12,6 +12,7 @@ import torch
 
 from bench import compare, first_call, machine, results, systems
 from bench.problems import Problem, problems
+from examples.cases import CASES
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 REST = 0.01  # seconds between two calls
@@ -20,9 +21,10 @@ REST = 0.01  # seconds between two calls
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="S 2048 and D 64 only")
-    parser.add_argument("--only", nargs="*", default=[], help="programs to measure")
+    parser.add_argument("--only", nargs="*", choices=CASES, help="programs to measure; default all")
     parser.add_argument("--dtype", choices=DTYPES, default="fp32")
-    parser.add_argument("--systems", nargs="*", help="systems to measure; default all")
+    names = [s.NAME for s in systems.ALL]
+    parser.add_argument("--systems", nargs="*", choices=names, help="to measure; default all")
     parser.add_argument("--prototype", type=Path, default=Path("../shared/prototype_cpu"))
     parser.add_argument("--no-realtime", action="store_true", help="do not start under chrt")
     parser.add_argument("--no-first-call", action="store_true")
@@ -87,7 +89,7 @@ def main():
     print(f"\n{'median ms (! = wrong result)':<48}" + "".join(f"{name:>14}" for name in names))
     done, dtype = [], DTYPES[asked.dtype]
     stem = results.FOLDER / f"cpu-{facts['date'][:16].replace(':', '')}-{asked.dtype}"
-    for problem in problems(asked.quick, dtype, asked.only):
+    for problem in problems(asked.quick, dtype, asked.only or []):
         measure(problem, chosen)
         print(compare.describe(problem, names), flush=True)
         problem.__dict__.pop("args", None)  # frees the inputs
