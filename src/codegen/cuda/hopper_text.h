@@ -40,6 +40,9 @@ class Hopper {
 
  private:
   int groups() const { return plan_.warps / 4; }
+  /// CTAs of a cluster compute neighbouring rows of a unit; each loads a part of the loop's
+  /// operands for all of them.
+  int cluster() const { return plan_.cluster; }
   /// Teams of so many warpgroups share nothing but the counter of units: one computes while another
   /// begins or ends a unit.
   int teams() const { return plan_.kernel.schedule.teams; }
@@ -49,6 +52,9 @@ class Hopper {
   int threads() const { return 128 * (all_groups() + 1); }
   const Operand& a_of(const tile::Contraction& c) const { return plan_.operand(c.a); }
   const Operand& b_of(const tile::Contraction& c) const { return plan_.operand(c.b); }
+  std::string arrive() const {
+    return cluster() == 1 ? "mbar_arrive_if" : "mbar_arrive_cluster_if";
+  }
   void print_shared();
   std::string first_of_team(int count) const;
   std::string own_row() const;
@@ -61,11 +67,12 @@ class Hopper {
   }
   void print_producer();
   void print_take_work();
+  void print_mail();
   void print_scheduler();
   void print_load(const Operand& o, const std::string& to, const std::string& bar,
                   const std::string& row);
   void print_copy(const HopperPlan::Copy& c, const std::vector<Expr>& at, const Place& place,
-                  const std::string& to, const std::string& bar);
+                  const std::string& to, const std::string& bar, bool cast = false);
   void print_load_tiles();
   void print_types(int64_t words);
   void print_consumer_state();

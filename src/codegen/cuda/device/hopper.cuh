@@ -100,6 +100,76 @@ DEVICE void tma_load_5d(u32 dst, const TensorMap* map, u32 bar, int c0, int c1, 
       "l"(map), "r"(bar), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4)
       : "memory");
 }
+/// The same into several CTAs of the cluster, a bit of `to` for each: at the same place, and its
+/// bytes count at the same barrier of each.
+DEVICE void tma_cast_2d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%4, %5}], [%2], %3;" ::"r"(dst),
+      "l"(map), "r"(bar), "h"(to), "r"(c0), "r"(c1)
+      : "memory");
+}
+DEVICE void tma_cast_3d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1, int c2) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%4, %5, %6}], [%2], %3;" ::"r"(dst),
+      "l"(map), "r"(bar), "h"(to), "r"(c0), "r"(c1), "r"(c2)
+      : "memory");
+}
+DEVICE void tma_cast_4d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1, int c2,
+                        int c3) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%4, %5, %6, %7}], [%2], %3;" ::"r"(dst),
+      "l"(map), "r"(bar), "h"(to), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
+      : "memory");
+}
+DEVICE void tma_cast_5d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1, int c2,
+                        int c3, int c4) {
+  asm volatile(
+      "cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%4, %5, %6, %7, %8}], [%2], %3;" ::"r"(dst),
+      "l"(map), "r"(bar), "h"(to), "r"(c0), "r"(c1), "r"(c2), "r"(c3), "r"(c4)
+      : "memory");
+}
+
+// ---- clusters: what CTAs that run together do to each other's shared memory
+
+DEVICE u32 cluster_rank() {
+  u32 r;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+  return r;
+}
+/// gridDim.x, read where it is wanted: no register holds it until then.
+DEVICE u32 grid_ctas() {
+  u32 n;
+  asm volatile("mov.u32 %0, %%nctaid.x;" : "=r"(n));
+  return n;
+}
+/// Where `address` of this CTA's shared memory lies in that of CTA `cta`.
+DEVICE u32 cluster_address(u32 address, u32 cta) {
+  u32 there;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(there) : "r"(address), "r"(cta));
+  return there;
+}
+DEVICE void cluster_store(u32 address, int x) {
+  asm volatile("st.shared::cluster.s32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
+}
+DEVICE void cluster_fence() { asm volatile("fence.acq_rel.cluster;" ::: "memory"); }
+/// Orders what wgmma has read before copies that follow; for what threads wrote: cluster_fence
+/// first.
+DEVICE void mbar_arrive_cluster_if(bool arrives, u32 bar) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.u32 p, %0, 0;\n"
+      "@p mbarrier.arrive.shared::cluster.b64 _, [%1];\n}" ::"r"((u32)arrives),
+      "r"(bar)
+      : "memory");
+}
+/// All threads of the cluster that have not ended.
+DEVICE void cluster_sync() {
+  asm volatile("barrier.cluster.arrive;\nbarrier.cluster.wait;" ::: "memory");
+}
+
 DEVICE void tma_store_4d(const TensorMap* map, u32 src, int c0, int c1, int c2, int c3) {
   asm volatile(
       "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(
