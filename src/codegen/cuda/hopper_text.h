@@ -27,6 +27,8 @@ class Hopper {
       if (stage.contractions.empty() || products(stage).empty())
         refuse("a part of it has no scores or no values that are products");
     if (plan_.warps % 4) refuse("a warpgroup has four warps");
+    if (cluster() > 2 || (cluster() > 1 && teams() > 1))
+      refuse("clusters are of two CTAs, each of one team");
     const std::string late = text_.not_deferred(pass_);
     if (!late.empty()) refuse(late);
     if (pass_.contractions.empty()) refuse("no scores are products");
