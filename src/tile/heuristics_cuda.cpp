@@ -168,8 +168,7 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
   for (int64_t most : {64, 32}) picks.push_back({1, 2, most, 1});
   for (Pick& pick : picks) {
     const auto tile = [&](int stages, int row_buffers) {
-      Pick other = pick;
-      other.stages = stages, other.row_buffers = row_buffers;
+      const Pick other{pick.groups, stages, pick.most, row_buffers, pick.teams};
       return hopper_tile(s, other, target.shared_bytes);
     };
     for (int stages = pick.stages - 1; s.tiles > 0 && stages >= 2; --stages)
@@ -179,7 +178,7 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     t.path = "hopper";
     t.warps = 4 * pick.groups, t.stages = pick.stages, t.row_buffers = pick.row_buffers;
     t.row_tile = 16 * t.warps, t.teams = pick.teams;
-    t.loop_tile = hopper_tile(s, pick, target.shared_bytes);
+    t.loop_tile = tile(pick.stages, pick.row_buffers);
     // A second buffer of rows is worth less than longer tiles.
     const bool longer_alone = pick.row_buffers == 2 && t.loop_tile < tile(pick.stages, 1);
     if (t.loop_tile == 0 || longer_alone) continue;

@@ -160,14 +160,7 @@ void Hopper::print_consumer_state() {
   out_.line("const int turn = 2 + group, next_turn = 2 + (group == " + str(groups() - 1) +
             " ? 0 : group + 1);");
   out_.line("(void)turn, (void)next_turn;");
-  if (cluster() == 1) {
-    out_.line("const bool elected = lane == 0;");
-  } else {
-    out_.line("const bool elected = lane < 2;  // one tells this CTA, one the other");
-    out_.line("const u32 told = cluster_address(bars, rank ^ (lane & 1)), q_empty = told + 16;");
-    out_.line("const u32 k_empty = told + " + str(72 + 8 * plan_.stages) + ", v_empty = told + " +
-              str(72 + 24 * plan_.stages) + ";");
-  }
+  print_elected();
   // All from one, so that the compiler does not make each anew where it is used.
   out_.line("const u64 desc_shared = smem_desc(shared, 0, 1024, 128);");
   for (const Operand& o : plan_.operands) {
@@ -281,10 +274,11 @@ void Hopper::print_consumer() {
 void Hopper::print_drain() {
   const bool single = stages_.size() == 1, certified = static_cast<bool>(pass_.certificate);
   const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
-  const std::string tell =
-      cluster() == 1 ? "elected) " + slot("qb", 2) + " = 1;"
-                     : "elected) cluster_store(told + " + str(copies_.slots - copies_.bars + 8) +
-                           " + qb * " + str(4 * copies_.slot_ints) + ", 1), cluster_fence();";
+  const std::string far =
+      "told + " + str(copies_.slots - copies_.bars + 8) + " + qb * " + str(4 * copies_.slot_ints);
+  const std::string tell = cluster() == 1
+                               ? "elected) " + slot("qb", 2) + " = 1;"
+                               : "elected) cluster_store(" + far + ", 1), cluster_fence();";
   if (single) out_.line("wait_v();");
   const bool early = all_groups() < 4;  // registers for gates while weights are in use
   if (early) text_.print_value_words();

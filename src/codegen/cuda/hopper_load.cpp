@@ -32,15 +32,27 @@ std::string Hopper::own_row() const {
   return "16 * (warp - 4" + first_of_team(plan_.warps) + ") + g";
 }
 
+/// The barriers at which buffers are handed back, of the CTA whose barriers begin at `base`.
+void Hopper::print_empties(const std::string& base) {
+  out_.line("const u32 q_empty = " + base + " + 16, k_empty = " + base + " + " +
+            str(72 + 8 * plan_.stages) + ", v_empty = k_empty + " + str(16 * plan_.stages) + ";");
+}
+
+/// Which lanes of a warp hand back, and to whom.
+void Hopper::print_elected() {
+  out_.line("const bool elected = lane < " + str(cluster()) + ";  // one for each CTA");
+  if (cluster() == 1) return;
+  out_.line("const u32 told = cluster_address(bars, rank ^ (lane & 1));");
+  print_empties("told");
+}
+
 void Hopper::print_barriers() {
   const int stages = plan_.stages, arrivals = 4 * groups(), all = arrivals * cluster();
   out_.line("const u32 bars = shared + " + str(copies_.bars) + ";");
-  out_.line(
-      "const u32 q_full = bars, q_empty = bars + 16, work_full = bars + 32, work_empty = bars + "
-      "48, claim = bars + 64;");
-  out_.line("const u32 k_full = bars + 72, k_empty = k_full + " + str(8 * stages) +
-            ", v_full = k_empty + " + str(8 * stages) + ", v_empty = v_full + " + str(8 * stages) +
-            ";");
+  out_.line("const u32 q_full = bars, work_full = bars + 32, work_empty = bars + 48;");
+  out_.line("const u32 claim = bars + 64, k_full = bars + 72, v_full = k_full + " +
+            str(16 * stages) + ";");
+  print_empties("bars");
   if (cluster() > 1) {
     out_.line("const u32 mail_full = v_empty + " + str(8 * stages) +
               ", mail_empty = mail_full + 8;");
@@ -275,14 +287,12 @@ void Hopper::print_producer() {
 void Hopper::print_mail() {
   out_.line("mbar_wait(mail_empty, (it & 1) ^ 1);");
   out_.line("const u32 to = cluster_address(bars, 1) + " + str(72 + 32 * plan_.stages) + ";");
-  out_.line("cluster_store(to + 16, work.unit), cluster_store(to + 20, work.tracked);");
-  out_.line("cluster_fence();");
+  out_.line(
+      "cluster_store(to + 16, work.unit), cluster_store(to + 20, work.tracked), cluster_fence();");
   out_.line("mbar_arrive_cluster_if(true, to);");
   out_.otherwise();
-  out_.line("mbar_wait(mail_full, it & 1);");
-  out_.line("cluster_fence();");
-  out_.line("work.unit = mail[0], work.tracked = mail[1];");
-  out_.line("cluster_fence();");
+  out_.line("mbar_wait(mail_full, it & 1), cluster_fence();");
+  out_.line("work.unit = mail[0], work.tracked = mail[1], cluster_fence();");
   out_.line("mbar_arrive_cluster_if(true, cluster_address(mail_empty, 0));");
   out_.close();
 }
@@ -301,8 +311,7 @@ void Hopper::print_scheduler() {
   out_.line(
       "mbar_wait(q_empty + 8 * b, parity ^ 1);  // consumers are through with the unit before the "
       "last");
-  const std::string fence = cluster() == 1 ? "" : "cluster_fence();  // what the other one told";
-  if (!fence.empty()) out_.line(fence);
+  if (cluster() > 1) out_.line("cluster_fence();  // what the other one told");
   out_.line(
       "if (it > 0) mbar_wait(claim, (it - 1) & 1);  // claim late, else the last units are dealt "
       "unevenly");
@@ -327,7 +336,7 @@ void Hopper::print_scheduler() {
     out_.line(
         "mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the end, unless the last one "
         "overflows");
-    if (!fence.empty()) out_.line(fence);
+    if (cluster() > 1) out_.line("cluster_fence();");
     out_.line("if (overflowed(last, b ^ 1)) work = last, work.tracked = 1, last.unit = -1;");
     out_.close();
   }

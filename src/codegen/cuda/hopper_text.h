@@ -60,6 +60,8 @@ class Hopper {
   void print_shared();
   std::string first_of_team(int count) const;
   std::string own_row() const;
+  void print_empties(const std::string& base);
+  void print_elected();
   void print_barriers();
   void print_tiles();  // first_tile, last_tile of the unit
   void print_posted(const std::string& buffer, const std::string& first_row);

@@ -168,15 +168,21 @@ TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
   }
 }
 
+/// The program with rows that TMA can bring, and its kernels.
+ir::Program made(const std::string& name, FragmentRun& run) {
+  ir::Program p = program(name, run);
+  for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
+  run.make(p);
+  return p;
+}
+
 /// Teams claim units of their own and share nothing, so that any of them may be ahead.
 TEST(FragmentSpecial, TeamsOfWarpgroups) {
   for (const char* name : {"causal", "window", "chunked", "two_maps", "pair_bias"})
     for (int groups : {1, 2}) {
       FragmentRun run = FragmentRun::hopper("bf16", groups);
       run.teams = 2, run.stages = 2 + groups % 2;
-      ir::Program p = program(name, run);
-      for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
-      run.make(p);
+      const ir::Program p = made(name, run);
       ASSERT_TRUE(run.refused.empty()) << name << ": " << run.refused.at(0);
       for (uint32_t seed = 1; seed <= 3; ++seed) {
         run.options.seed = seed;
@@ -194,9 +200,7 @@ TEST(FragmentSpecial, ClustersOfTwo) {
     for (int groups : {1, 2, 4}) {
       FragmentRun run = FragmentRun::hopper("bf16", groups);
       run.cluster = 2, run.stages = 2 + groups % 3;
-      ir::Program p = program(name, run);
-      for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
-      run.make(p);
+      const ir::Program p = made(name, run);
       ASSERT_TRUE(run.refused.empty()) << name << ": " << run.refused.at(0);
       EXPECT_NE(run.sources.at(0).text.find("tma_cast_"), std::string::npos) << name;
       for (uint32_t seed = 1; seed <= 2; ++seed) {
