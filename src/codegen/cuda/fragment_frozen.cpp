@@ -178,7 +178,7 @@ void FragmentText::print_rescale(const tile::Pass& pass, const std::string& cond
 }
 
 /// Sums of positive terms only grow, so that one look at the end tells whether anything overflowed;
-/// rows that saw nothing in the first tile had no reference at all.
+/// rows that saw nothing in the first tile had no reference at all, and some have too large a one.
 std::string FragmentText::print_overflow(const tile::Pass& pass) {
   // 2^60, so that no term was infinite; no term of a sum below 65504 is more than float16 can hold.
   const bool half = std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& s) {
@@ -193,10 +193,13 @@ std::string FragmentText::print_overflow(const tile::Pass& pass) {
     if (v.kind == Kind::Row && !s.references.empty())
       out_.line("over |= !(abs_(" + v.id + "[r]) < " + limit + ");");  // NaN fails
   }
-  for (const StreamReference& r : pass.references)
+  // A folded exponent is off by as much as a reference's product rounds, see fold_exponents().
+  for (const StreamReference& r : pass.references) {
+    out_.line("over |= !(abs_(" + plan_.value(r.name).id + "[r]) < 4096.f);");
     if (unset(r))
       out_.line("over |= " + plan_.value(r.name).id + "_raw[r] == " + constant_text(unset(r)) +
                 ";");
+  }
   out_.close();
   return "over";
 }

@@ -108,6 +108,28 @@ TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
     }
 }
 
+/// A row that a mask of finite entries leaves no key: all weigh the same, in the first tile, which
+/// sets the reference, and in those that keep it.
+TEST(FragmentSpecial, RowsOfOneLargeScore) {
+  for (const double fill : {-5e3, -1e4, -1e6, -1e9, -1e15, -1e30})
+    for (const char* name : {"additive_mask", "finite_mask", "full"})
+      for (int groups : {0, 2, 4}) {
+        const bool scaled = std::string(name) != "additive_mask";
+        FragmentRun run = groups ? FragmentRun::hopper("bf16", groups) : FragmentRun::tensor_core();
+        const auto edit = [&](std::vector<ir::Array>& inputs) {
+          const int64_t length = inputs[0].shape[1], dim = inputs[0].shape[2];
+          for (size_t e = 0; e < inputs[0].data.size(); ++e)
+            if (int64_t(e) / dim % length % 64 == 5)
+              inputs[0].data[e] = scaled && int64_t(e) % dim == 0 ? fill : 0;
+          for (size_t e = 0; e < inputs[3 - scaled].data.size() && !scaled; ++e)
+            if (int64_t(e) / length % length % 64 == 5) inputs[3].data[e] = fill;
+          for (size_t e = 0; e < inputs[1].data.size() && scaled; ++e)
+            if (int64_t(e) % dim == 0) inputs[1].data[e] = 8;
+        };
+        expect_right(run, name, 200, edit, std::to_string(fill));
+      }
+}
+
 /// Scores start from a bias divided by their scale, which overflows for the largest of them: such
 /// rows are done again, and the bias is added last.
 TEST(FragmentSpecial, BiasesAtTheEndOfTheRange) {
