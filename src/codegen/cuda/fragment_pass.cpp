@@ -324,7 +324,7 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   const Expr factor = peel(s.op, &body);
   const std::string type = value_type(s.type), none = identity_text(s.op, s.type);
   Place place = element_place();
-  if (step.frozen) body = fold_exponents(body, &place);
+  if (step.folded) body = fold_exponents(body, &place);
   if (read_by_moves(pass, s))
     out_.line("const " + type + " " + v.id + "_before[2] = {" + v.id + "[0], " + v.id + "[1]};");
   out_.open("");
@@ -370,7 +370,7 @@ void FragmentText::print_step(const tile::Pass& pass, const Step& step) {
         operand = true;  // exp(-inf) is 0 of itself
         if (s.body->op != Op::Exp) alive = alive_text(plan_, pass, state);
       }
-      statement(s, step.full, operand, alive, step.frozen);
+      statement(s, step.full, operand, alive, step.folded);
     }
   };
   masked_ = step.full ? std::vector<std::string>() : mask_at(pass);

@@ -36,6 +36,7 @@ class FragmentText {
   /// they are. Deferred: value fragments are under way; print_rescale() takes them along later.
   struct Step {
     bool full = false, frozen = false, deferred = false;
+    bool folded = false;  // exponents: for references that are not large
   };
   /// From the score fragments on to the weights. Needs `col0`, the thread's first column.
   void print_step(const tile::Pass& pass, const Step& step);

@@ -74,7 +74,7 @@ void Hopper::print_softmax(size_t index) {
     }
   };
   out_.open("if (fast)");
-  branch(stage, {.full = true, .frozen = frozen_, .deferred = true});
+  branch(stage, {.full = true, .frozen = frozen_, .deferred = true, .folded = frozen_});
   out_.otherwise();
   if (started_) {
     out_.open("if (work.tracked)");
@@ -83,7 +83,7 @@ void Hopper::print_softmax(size_t index) {
     if (!late_tiles_) release_read();
     out_.otherwise();
   }
-  branch(stage, {.full = false, .frozen = false, .deferred = true});
+  branch(stage, {.full = false, .frozen = false, .deferred = true, .folded = started_});
   if (started_) out_.close();
   out_.close();
   text_.forget_prefetched();

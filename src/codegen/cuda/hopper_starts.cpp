@@ -109,6 +109,27 @@ std::vector<Expr*> bodies_after(tile::Pass* pass, const std::string& value) {
   return out;
 }
 
+/// A score that is nothing but `value` times a constant any more, in full tiles and in others:
+/// readers take it for themselves, maxima before the product, exponents in their own.
+void merge_scaled(tile::Pass* pass, const std::string& value) {
+  std::map<std::string, Expr> scaled;
+  for (const tile::Statement& s : pass->before)
+    if (s.op == Reduce::None && s.body->type == s.type && s.body->op == Op::Mul &&
+        is_const(s.body->args[1]) && s.body->args[0]->op == Op::Load &&
+        s.body->args[0]->name() == value)
+      scaled[s.name] = s.body;
+  for (const tile::Statement& s : pass->before_full)
+    if (scaled.count(s.name) && scaled.at(s.name) != s.body) scaled.erase(s.name);
+  for (const tile::State& s : pass->states)
+    if (s.contraction) scaled.erase(s.contraction->a);
+  for (auto* list : {&pass->before, &pass->before_full})
+    std::erase_if(*list, [&](const tile::Statement& s) { return scaled.count(s.name) > 0; });
+  for (Expr* body : bodies_after(pass, value))
+    *body = transform(*body, [&](Expr e) {
+      return e->op == Op::Load && scaled.count(e->name()) ? scaled.at(e->name()) : e;
+    });
+}
+
 }  // namespace
 
 std::map<std::string, Start> take_starts(tile::Pass* stage, tile::Pass* late,
@@ -120,6 +141,7 @@ std::map<std::string, Start> take_starts(tile::Pass* stage, tile::Pass* late,
     if (!search.start.before || !search.agree) continue;
     out[c.value] = search.start;
     for (Expr* body : bodies_after(stage, c.value)) *body = substitute(*body, search.early);
+    merge_scaled(stage, c.value);
     for (Expr* body : bodies_after(late, c.value)) *body = substitute(*body, search.late);
   }
   return out;

@@ -112,6 +112,12 @@ std::string Block::value(Expr e) {
   return named_[e] = name;
 }
 
+/// It has a name already, or will have one.
+bool Block::is_named(Expr e) const {
+  const auto uses = uses_.find(e);
+  return place_.known.count(e) || named_.count(e) || (uses != uses_.end() && uses->second > 1);
+}
+
 std::string Block::compute(Expr e) {
   switch (e->op) {
     case Op::Const:
@@ -137,6 +143,16 @@ std::string Block::compute(Expr e) {
       conditional_--;
       return "(" + c + " ? " + a + " : " + b + ")";
     }
+    case Op::Add:
+      // Said as one operation: as two, the compiler moves the product into branches of a Where.
+      for (size_t k : {size_t{0}, size_t{1}}) {
+        const Expr product = e->args[k];
+        if (product->op != Op::Mul || e->type != Type::F32 || plan_.precise || is_named(product))
+          continue;
+        const std::string a = value(product->args[0]), b = value(product->args[1]);
+        return "fmaf(" + a + ", " + b + ", " + value(e->args[1 - k]) + ")";
+      }
+      break;
     default:
       break;
   }

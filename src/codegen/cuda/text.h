@@ -30,6 +30,7 @@ class Block {
   }
 
  private:
+  bool is_named(Expr e) const;
   std::string compute(Expr e);
   std::string operation(Expr e, const std::vector<std::string>& a);
   std::string load(Expr e);
