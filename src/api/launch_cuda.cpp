@@ -47,9 +47,7 @@ CudaExecutable::Sizes CudaExecutable::evaluate(const std::vector<int64_t>& symbo
   Sizes out;
   out.ctas = ir::evaluate(source_.units, values);
   if (source_.ctas_per_sm > 0)
-    out.ctas = std::min<int64_t>(out.ctas,
-                                 int64_t(source_.ctas_per_sm) * multiprocessors_ / source_.cluster);
-  out.ctas *= source_.cluster;
+    out.ctas = std::min<int64_t>(out.ctas, int64_t(source_.ctas_per_sm) * multiprocessors_);
   for (const codegen::cuda::TensorMap& map : source_.maps) {
     std::vector<int64_t>& sizes = out.maps.emplace_back();
     for (int d : map.dims)

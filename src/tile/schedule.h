@@ -56,7 +56,6 @@ struct Schedule {
   int warps = 4;                        // GPU: those that compute; 16 rows each
   int stages = 2;                       // GPU: tiles of loop operands in flight
   int row_buffers = 2;                  // GPU: row operands of so many units at a time
-  int cluster = 1;                      // GPU: CTAs that load loop operands for each other
   int teams = 1;                        // GPU: of `warps` each, in a CTA, with units of their own
   std::vector<std::string> whole_rows;  // row axes (constant extents) that lie whole in a tile
   friend bool operator==(const Schedule&, const Schedule&) = default;

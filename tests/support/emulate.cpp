@@ -152,13 +152,14 @@ void emulate(const codegen::cuda::Source& source, const std::vector<DeviceTensor
   if (source.ctas_per_sm > 0)
     units = std::min<int64_t>(units, int64_t{source.ctas_per_sm} * options.multiprocessors);
   if (units <= 0) return;
-  units *= source.cluster;
   const Memory workspace({},
                          static_cast<size_t>((source.workspace_bytes * units + 255) / 256 * 256));
   Params params(source, tensors, symbols, workspace.data);
-  const EmulatedLaunch launch{params.data(),  {static_cast<unsigned>(units), 1, 1},
-                              source.threads, source.shared_bytes,
-                              options.seed,   static_cast<unsigned>(source.cluster)};
+  const EmulatedLaunch launch{params.data(),
+                              {static_cast<unsigned>(units), 1, 1},
+                              source.threads,
+                              source.shared_bytes,
+                              options.seed};
   if (const char* error = entry(&launch)) throw InternalError(source.entry + ": " + error);
   if (!params.counter_is_zero()) throw InternalError(source.entry + ": the counter is not zero");
 }

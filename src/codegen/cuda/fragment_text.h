@@ -21,7 +21,7 @@ class FragmentText {
   void print_sizes();  // rows_end, cols_end
   void print_decode();
   std::vector<std::string> posted() const;
-  void print_rows_of_unit(const std::string& first_row, int rows);
+  void print_rows_of_unit(const std::string& first_row);
   void print_prologue();
   void print_epilogue();
   Expr units() const;

@@ -160,7 +160,7 @@ void Hopper::print_consumer_state() {
   out_.line("const int turn = 2 + group, next_turn = 2 + (group == " + str(groups() - 1) +
             " ? 0 : group + 1);");
   out_.line("(void)turn, (void)next_turn;");
-  print_elected();
+  out_.line("const bool elected = lane == 0;");
   // All from one, so that the compiler does not make each anew where it is used.
   out_.line("const u64 desc_shared = smem_desc(shared, 0, 1024, 128);");
   for (const Operand& o : plan_.operands) {
@@ -194,7 +194,7 @@ void Hopper::print_consumer_state() {
     out_.line("const auto wait_" + r + " = [&]() { if (!" + r + "_here) mbar_wait(" + bar +
               "); };");
     out_.open("const auto release_" + r + " = [&]()");
-    out_.line(arrive() + "(elected, " + r + "_empty + 8 * " + r + ".stage);");
+    out_.line("mbar_arrive_if(elected, " + r + "_empty + 8 * " + r + ".stage);");
     out_.line(r + ".next();");
     out_.line(r + "_here = mbar_test(" + bar + ");");
     out_.close(";");
@@ -274,11 +274,7 @@ void Hopper::print_consumer() {
 void Hopper::print_drain() {
   const bool single = stages_.size() == 1, certified = static_cast<bool>(pass_.certificate);
   const std::string last = "issue_values_" + str(int64_t(stages_.size()) - 1) + "();";
-  const std::string far =
-      "told + " + str(copies_.slots - copies_.bars + 8) + " + qb * " + str(4 * copies_.slot_ints);
-  const std::string tell = cluster() == 1
-                               ? "elected) " + slot("qb", 2) + " = 1;"
-                               : "elected) cluster_store(" + far + ", 1), cluster_fence();";
+  const std::string tell = "elected) " + slot("qb", 2) + " = 1;";
   if (single) out_.line("wait_v();");
   const bool early = all_groups() < 4;  // registers for gates while weights are in use
   if (early) text_.print_value_words();
@@ -296,8 +292,7 @@ void Hopper::print_drain() {
     out_.line("if (!work.tracked && __any_sync(~0u, " + over + ") && " + tell);
   }
   out_.line("__syncwarp();");
-  out_.line(cluster() == 1 ? "if (elected) mbar_arrive(q_empty + 8 * qb);"
-                           : "mbar_arrive_cluster_if(elected, q_empty + 8 * qb);");
+  out_.line("if (elected) mbar_arrive(q_empty + 8 * qb);");
   out_.line("++it;");
   out_.line("work = take_work(it);");
   out_.line("const bool more = work.unit >= 0;");
@@ -338,16 +333,13 @@ Source Hopper::run() {
   source.shared_bytes = static_cast<int>(copies_.shared) * teams();
   source.units = text_.units();
   source.ctas_per_sm = 1;
-  source.cluster = cluster();
   source.counter = true;
   source.maps = copies_.maps;
   size_t words = plan_.tensors.size() + plan_.kernel.symbols.size();
   for (const auto& [name, t] : plan_.tensors) words += t.shape.size();
   print_types(static_cast<int64_t>(words) + 1);
-  const std::string clusters =
-      cluster() > 1 ? "__cluster_dims__(" + str(cluster()) + ", 1, 1) " : "";
-  out_.open("extern \"C\" __global__ void " + clusters + "__launch_bounds__(" + str(threads()) +
-            ", 1) " + source.entry + "(const __grid_constant__ Params p)");
+  out_.open("extern \"C\" __global__ void __launch_bounds__(" + str(threads()) + ", 1) " +
+            source.entry + "(const __grid_constant__ Params p)");
   out_.line(
       "const int lane = lane_id(), warp = warp_uniform((int)(threadIdx.x / 32)), warpgroup = "
       "warp_uniform((int)(threadIdx.x / 128)), g = lane >> 2, t = lane & 3;");
@@ -385,7 +377,6 @@ Source Hopper::run() {
   if (exchange) out_.line("regs_grow<" + str(consumer) + ">();");
   print_consumer();
   out_.close();
-  if (cluster() > 1) out_.line("cluster_sync();  // the other one may still tell this one");
   out_.close();
   source.text = out_.text();
   return source;

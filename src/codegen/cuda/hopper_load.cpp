@@ -32,34 +32,15 @@ std::string Hopper::own_row() const {
   return "16 * (warp - 4" + first_of_team(plan_.warps) + ") + g";
 }
 
-/// The barriers at which buffers are handed back, of the CTA whose barriers begin at `base`.
-void Hopper::print_empties(const std::string& base) {
-  out_.line("const u32 q_empty = " + base + " + 16, k_empty = " + base + " + " +
-            str(72 + 8 * plan_.stages) + ", v_empty = k_empty + " + str(16 * plan_.stages) + ";");
-}
-
-/// Which lanes of a warp hand back, and to whom.
-void Hopper::print_elected() {
-  out_.line("const bool elected = lane < " + str(cluster()) + ";  // one for each CTA");
-  if (cluster() == 1) return;
-  out_.line("const u32 told = cluster_address(bars, rank ^ (lane & 1));");
-  print_empties("told");
-}
-
 void Hopper::print_barriers() {
-  const int stages = plan_.stages, arrivals = 4 * groups(), all = arrivals * cluster();
+  const int stages = plan_.stages, arrivals = 4 * groups();
   out_.line("const u32 bars = shared + " + str(copies_.bars) + ";");
-  out_.line("const u32 q_full = bars, work_full = bars + 32, work_empty = bars + 48;");
-  out_.line("const u32 claim = bars + 64, k_full = bars + 72, v_full = k_full + " +
-            str(16 * stages) + ";");
-  print_empties("bars");
-  if (cluster() > 1) {
-    out_.line("const u32 mail_full = v_empty + " + str(8 * stages) +
-              ", mail_empty = mail_full + 8;");
-    out_.line("const int rank = (int)cluster_rank();");
-    out_.line("volatile int* const mail = (volatile int*)(smem + " +
-              str(copies_.bars + 72 + 32 * stages + 16) + ");");
-  }
+  out_.line(
+      "const u32 q_full = bars, q_empty = bars + 16, work_full = bars + 32, work_empty = bars + "
+      "48, claim = bars + 64;");
+  out_.line("const u32 k_full = bars + 72, k_empty = k_full + " + str(8 * stages) +
+            ", v_full = k_empty + " + str(8 * stages) + ", v_empty = v_full + " + str(8 * stages) +
+            ";");
   out_.line("volatile int* const slots = (volatile int*)(smem + " + str(copies_.slots) +
             ");  // [2]{unit, tracked, overflow, first_tile, last_tile, " +
             join(text_.posted(), ", ") + "}");
@@ -67,7 +48,7 @@ void Hopper::print_barriers() {
                          : "if (warpgroup == 0 && threadIdx.x % 64 == 0)");
   out_.open("for (int i = 0; i < 2; ++i)");
   out_.line("mbar_init(q_full + 8 * i, 1);");
-  out_.line("mbar_init(q_empty + 8 * i, " + str(all) + ");");
+  out_.line("mbar_init(q_empty + 8 * i, " + str(arrivals) + ");");
   out_.line("mbar_init(work_full + 8 * i, 1);");
   out_.line("mbar_init(work_empty + 8 * i, " + str(arrivals + 1) +
             ");  // and the thread that loads");
@@ -76,14 +57,13 @@ void Hopper::print_barriers() {
   out_.open("for (int i = 0; i < " + str(stages) + "; ++i)");
   out_.line("mbar_init(k_full + 8 * i, 1);");
   out_.line("mbar_init(v_full + 8 * i, 1);");
-  out_.line("mbar_init(k_empty + 8 * i, " + str(all) + ");");
-  out_.line("mbar_init(v_empty + 8 * i, " + str(all) + ");");
+  out_.line("mbar_init(k_empty + 8 * i, " + str(arrivals) + ");");
+  out_.line("mbar_init(v_empty + 8 * i, " + str(arrivals) + ");");
   out_.close();
   out_.line("mbar_init(claim, 1);");
-  if (cluster() > 1) out_.line("mbar_init(mail_full, 1), mbar_init(mail_empty, 1);");
   out_.line("mbar_init_fence();");
   out_.close();
-  out_.line(cluster() == 1 ? "__syncthreads();" : "cluster_sync();");
+  out_.line("__syncthreads();");
 }
 
 /// A unit without a live tile gets one that is masked throughout.
@@ -107,7 +87,7 @@ void Hopper::print_posted(const std::string& buffer, const std::string& first_ro
   for (const std::string& name : text_.posted())
     out_.line("const int " + name + " = " + slot(buffer, at++) + ";");
   out_.line("(void)first_tile, (void)last_tile;");
-  text_.print_rows_of_unit(first_row, plan_.own_rows());
+  text_.print_rows_of_unit(first_row);
 }
 
 /// The rows of a warpgroup in place of those of the unit.
@@ -144,27 +124,21 @@ void Hopper::print_load(const Operand& o, const std::string& to, const std::stri
                         const std::string& row) {
   const HopperPlan::Copy& c = copies_.of(o);
   Place place = text_.uniform_place();
-  const bool cast = cluster() > 1 && plan_.is_loop_operand(o);
-  const int64_t part = c.rows / cluster();  // of its rows, that this CTA loads for all
-  place.axes[o.row] = cast ? "(" + row + " + rank * " + str(part) + ")" : row;
+  place.axes[o.row] = row;
   for (int64_t chunk = 0; chunk < c.chunks; ++chunk) {
     place.axes[o.columns[0]] = str(64 * chunk);
-    print_copy(
-        c, o.body->args, place,
-        to + " + " + str(chunk * c.rows * 128) + (cast ? " + rank * " + str(part * 128) : ""), bar,
-        cast);
+    print_copy(c, o.body->args, place, to + " + " + str(chunk * c.rows * 128), bar);
   }
 }
 
 void Hopper::print_copy(const HopperPlan::Copy& c, const std::vector<Expr>& at, const Place& place,
-                        const std::string& to, const std::string& bar, bool cast) {
+                        const std::string& to, const std::string& bar) {
   Block block(plan_, place);
   std::vector<std::string> where;
   for (int d : c.dims) where.push_back("(int)(" + block.value(at[static_cast<size_t>(d)]) + ")");
   block.print(out_);
-  out_.line((cast ? "tma_cast_" : "tma_load_") + str(static_cast<int64_t>(c.dims.size())) + "d(" +
-            to + ", &p.maps[" + str(c.map) + "], " + bar + ", " +
-            (cast ? str((1 << cluster()) - 1) + ", " : "") + join(where, ", ") + ");");
+  out_.line("tma_load_" + str(static_cast<int64_t>(c.dims.size())) + "d(" + to + ", &p.maps[" +
+            str(c.map) + "], " + bar + ", " + join(where, ", ") + ");");
 }
 
 /// The tiles of elements that the scores of a loop tile meet.
@@ -283,20 +257,6 @@ void Hopper::print_producer() {
   out_.close();
 }
 
-/// The first CTA of a cluster tells the other what it claimed.
-void Hopper::print_mail() {
-  out_.line("mbar_wait(mail_empty, (it & 1) ^ 1);");
-  out_.line("const u32 to = cluster_address(bars, 1) + " + str(72 + 32 * plan_.stages) + ";");
-  out_.line(
-      "cluster_store(to + 16, work.unit), cluster_store(to + 20, work.tracked), cluster_fence();");
-  out_.line("mbar_arrive_cluster_if(true, to);");
-  out_.otherwise();
-  out_.line("mbar_wait(mail_full, it & 1), cluster_fence();");
-  out_.line("work.unit = mail[0], work.tracked = mail[1], cluster_fence();");
-  out_.line("mbar_arrive_cluster_if(true, cluster_address(mail_empty, 0));");
-  out_.close();
-}
-
 // Claims a unit, posts it, loads its row operands; a unit that overflowed is posted once more.
 void Hopper::print_scheduler() {
   out_.open(teams() == 1 ? "if (warp == 1 && lane == 0)" : "if (warp % 2 == 1 && lane == 0)");
@@ -311,21 +271,17 @@ void Hopper::print_scheduler() {
   out_.line(
       "mbar_wait(q_empty + 8 * b, parity ^ 1);  // consumers are through with the unit before the "
       "last");
-  if (cluster() > 1) out_.line("cluster_fence();  // what the other one told");
   out_.line(
       "if (it > 0) mbar_wait(claim, (it - 1) & 1);  // claim late, else the last units are dealt "
       "unevenly");
   out_.line("Work work{-1, 0};");
-  if (cluster() > 1) out_.open("if (rank == 0)");
   out_.open("if (overflowed(before, b))");
   out_.line("work = before, work.tracked = 1;");
   out_.close();
   out_.open("else if (!all_claimed)");
-  const std::string claimants = (teams() == 1 ? "" : str(teams()) + " * ") + "(int)gridDim.x" +
-                                (cluster() == 1 ? "" : " / " + str(cluster()));
-  const std::string first = cluster() > 1 ? "(int)blockIdx.x / " + str(cluster())
-                            : teams() > 1 ? "(int)(blockIdx.x + team * gridDim.x)"
-                                          : "(int)blockIdx.x";
+  const std::string claimants = (teams() == 1 ? "" : str(teams()) + " * ") + "(int)gridDim.x";
+  const std::string first =
+      teams() == 1 ? "(int)blockIdx.x" : "(int)(blockIdx.x + team * gridDim.x)";
   out_.line("const int next = it == 0 ? " + first + " : atomicAdd(counter, 1) + " + claimants +
             ";");
   out_.line("if (next < units) work.unit = next;");
@@ -336,11 +292,9 @@ void Hopper::print_scheduler() {
     out_.line(
         "mbar_wait(q_empty + 8 * (b ^ 1), ((it - 1) >> 1) & 1);  // the end, unless the last one "
         "overflows");
-    if (cluster() > 1) out_.line("cluster_fence();");
     out_.line("if (overflowed(last, b ^ 1)) work = last, work.tracked = 1, last.unit = -1;");
     out_.close();
   }
-  if (cluster() > 1) print_mail();
   out_.line("before = last, last = work;");
   out_.line("mbar_wait(work_empty + 8 * b, parity ^ 1);");
   out_.line(slot("b", 0) + " = work.unit, " + slot("b", 1) + " = work.tracked, " + slot("b", 2) +
@@ -352,11 +306,7 @@ void Hopper::print_scheduler() {
   int at = 3;
   out_.line(slot("b", at++) + " = first_tile;");
   out_.line(slot("b", at++) + " = last_tile;");
-  for (const std::string& name : text_.posted()) {
-    const bool moves = cluster() > 1 && name == "row_lo";
-    out_.line(slot("b", at++) + " = " + name + (moves ? " + rank * " + str(plan_.own_rows()) : "") +
-              ";");
-  }
+  for (const std::string& name : text_.posted()) out_.line(slot("b", at++) + " = " + name + ";");
   out_.close();
   out_.line("mbar_arrive(work_full + 8 * b);");
   out_.line("if (work.unit < 0) break;");
@@ -372,7 +322,7 @@ void Hopper::print_scheduler() {
                "q_full + 8 * b", "row_lo");
   out_.close();
   out_.line("__threadfence();  // the last CTA zeroes the counters for the next launch");
-  out_.line("if (atomicAdd(counter + 1, 1) == " + (cluster() > 1 ? "(int)grid_ctas()" : claimants) +
+  out_.line("if (atomicAdd(counter + 1, 1) == " + claimants +
             " - 1) counter[0] = 0, counter[1] = 0;");
   out_.close();
 }

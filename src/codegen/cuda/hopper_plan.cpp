@@ -48,13 +48,12 @@ bool lies_along_loop(const Plan& plan, const Tensor& t, const std::vector<Expr>&
 
 }  // namespace
 
-void HopperPlan::add_map(const Tensor& tensor, const std::vector<Expr>& at, Expr row, int64_t rows,
-                         Copy* c) {
+void HopperPlan::add_map(const Tensor& tensor, const std::vector<Expr>& at, Expr row, Copy* c) {
   TensorMap map;
   map.tensor = tensor.index, map.dims = c->dims, map.swizzle = 128;
   for (int d : c->dims) {
     const bool by_row = uses(at[static_cast<size_t>(d)], row);
-    map.box.push_back(map.box.empty() ? 64 : by_row ? static_cast<int>(rows) : 1);
+    map.box.push_back(map.box.empty() ? 64 : by_row ? static_cast<int>(c->rows) : 1);
   }
   c->map = static_cast<int>(maps.size());
   maps.push_back(map);
@@ -75,11 +74,11 @@ void HopperPlan::copy(const Plan& plan, const Operand& o) {
   const bool to_the_end =
       is_const(last) && offset && is_const(offset->rest, 0) && int_const(last) == o.extent;
   if (o.padded != o.extent && !to_the_end) refuse("columns of " + o.id + " end in others");
-  c.rows = plan.is_loop_operand(o) ? plan.n : plan.own_rows();
+  c.rows = plan.is_loop_operand(o) ? plan.n : 16 * plan.warps;
   c.chunks = (o.padded + 63) / 64;
   c.bytes = c.rows * 128 * c.chunks;
   if (c.rows > 256) refuse("a box has 256 rows at most");
-  add_map(tensor, o.body->args, o.row, c.rows / (plan.is_loop_operand(o) ? plan.cluster : 1), &c);
+  add_map(tensor, o.body->args, o.row, &c);
   copies_[&o] = c;
 }
 
@@ -98,10 +97,10 @@ void HopperPlan::plan_tiles(const Plan& plan) {
       if (!map_dims(t->second, l->args, plan.rows, &c.dims) || c.dims.size() < 2 ||
           c.dims.size() > 5)
         continue;
-      c.rows = tile.by_row ? plan.own_rows() : 1;
+      c.rows = tile.by_row ? 16 * plan.warps : 1;
       c.chunks = tile.by_row ? plan.n / 64 : 1;
       c.bytes = tile.by_row ? c.rows * 128 * c.chunks : 2 * plan.n;
-      add_map(t->second, l->args, plan.rows, c.rows, &c);
+      add_map(t->second, l->args, plan.rows, &c);
       if (!tile.by_row) maps.back().swizzle = 0, maps.back().box[0] = plan.n;
       tiles.push_back(tile);
     }
@@ -146,7 +145,7 @@ HopperPlan::HopperPlan(const Plan& plan, int64_t shared_limit) {
   row_buffers = plan.kernel.schedule.row_buffers;
   lay(row_operands, row_buffers), lay(scores, plan.stages), lay(values, plan.stages);
   plan_tiles(plan);
-  bars = shared, slots = bars + 72 + 32 * plan.stages + (plan.cluster > 1 ? 24 : 8);
+  bars = shared, slots = bars + 72 + 32 * plan.stages + 8;
   slots = round_up(slots, 16);
   slot_ints = 5 + 1 + static_cast<int>(plan.kernel.grid.size());
   shared = slots + round_up(8 * slot_ints, 16);

@@ -40,7 +40,7 @@ class HopperPlan {
  private:
   void copy(const Plan& plan, const Operand& o);
   void plan_tiles(const Plan& plan);
-  void add_map(const Tensor& tensor, const std::vector<Expr>& at, Expr row, int64_t rows, Copy* c);
+  void add_map(const Tensor& tensor, const std::vector<Expr>& at, Expr row, Copy* c);
   std::map<const Operand*, Copy> copies_;
 };
 

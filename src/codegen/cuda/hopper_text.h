@@ -27,8 +27,6 @@ class Hopper {
       if (stage.contractions.empty() || products(stage).empty())
         refuse("a part of it has no scores or no values that are products");
     if (plan_.warps % 4) refuse("a warpgroup has four warps");
-    if (cluster() > 2 || (cluster() > 1 && teams() > 1))
-      refuse("clusters are of two CTAs, each of one team");
     const std::string late = text_.not_deferred(pass_);
     if (!late.empty()) refuse(late);
     if (pass_.contractions.empty()) refuse("no scores are products");
@@ -42,9 +40,6 @@ class Hopper {
 
  private:
   int groups() const { return plan_.warps / 4; }
-  /// CTAs of a cluster compute neighbouring rows of a unit; each loads a part of the loop's
-  /// operands for all of them.
-  int cluster() const { return plan_.cluster; }
   /// Teams of so many warpgroups share nothing but the counter of units: one computes while another
   /// begins or ends a unit.
   int teams() const { return plan_.kernel.schedule.teams; }
@@ -54,14 +49,9 @@ class Hopper {
   int threads() const { return 128 * (all_groups() + 1); }
   const Operand& a_of(const tile::Contraction& c) const { return plan_.operand(c.a); }
   const Operand& b_of(const tile::Contraction& c) const { return plan_.operand(c.b); }
-  std::string arrive() const {
-    return cluster() == 1 ? "mbar_arrive_if" : "mbar_arrive_cluster_if";
-  }
   void print_shared();
   std::string first_of_team(int count) const;
   std::string own_row() const;
-  void print_empties(const std::string& base);
-  void print_elected();
   void print_barriers();
   void print_tiles();  // first_tile, last_tile of the unit
   void print_posted(const std::string& buffer, const std::string& first_row);
@@ -71,12 +61,11 @@ class Hopper {
   }
   void print_producer();
   void print_take_work();
-  void print_mail();
   void print_scheduler();
   void print_load(const Operand& o, const std::string& to, const std::string& bar,
                   const std::string& row);
   void print_copy(const HopperPlan::Copy& c, const std::vector<Expr>& at, const Place& place,
-                  const std::string& to, const std::string& bar, bool cast = false);
+                  const std::string& to, const std::string& bar);
   void print_load_tiles();
   void print_types(int64_t words);
   void print_consumer_state();

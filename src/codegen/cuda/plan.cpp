@@ -111,7 +111,7 @@ Plan::Plan(const tile::Kernel& given, bool wide)
              "share",     "first",   "load",   "element",    "computed", "from_col", "within",
              "together",  "section", "points", "row_lo",     "row_hi",   "rows_end", "cols_end",
              "row_tiles", "row_ok",  "col0",   "first_tile", "end_tile", "moves",    "over",
-             "failed",    "ones",    "rank",   "team"}),
+             "failed",    "ones"}),
       wide_(wide) {
   if (kernel.compute == Type::F64) refuse("it computes in float64");
   if (kernel.tiled.size() != 1) refuse("no axis of it is cut in row tiles");
@@ -122,7 +122,6 @@ Plan::Plan(const tile::Kernel& given, bool wide)
   for (Expr a : kernel.grid) grid[a] = names.fresh(a->name());
   n = static_cast<int>(kernel.schedule.loop_tile);
   warps = kernel.schedule.warps, stages = kernel.schedule.stages;
-  cluster = kernel.schedule.cluster;
   plan_memory();
   plan_operands();
   if (wide_) choose_across();

@@ -105,10 +105,7 @@ class Plan {
   int slots = 1;
   bool precise = false;  // float32 data: no approximate functions
   Names names;
-  int n = 64, warps = 4, stages = 2, cluster = 1;
-  /// Rows of a CTA, and of a unit of work.
-  int own_rows() const { return 16 * warps; }
-  int unit_rows() const { return own_rows() * cluster; }
+  int n = 64, warps = 4, stages = 2;
 
   const Operand& operand(const std::string& name) const;
   const Value& value(const std::string& name) const;

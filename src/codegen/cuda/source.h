@@ -29,9 +29,8 @@ struct Source {
   int threads = 128;     // of a CTA
   int shared_bytes = 0;  // dynamic shared memory of a CTA
   int ctas_per_sm =
-      0;            // persistent: the grid is at most so many per multiprocessor; 0: one per unit
-  int cluster = 1;  // CTAs that run together and share a unit of work
-  ir::Expr units;   // Int, over Symbols: of work
+      0;           // persistent: the grid is at most so many per multiprocessor; 0: one per unit
+  ir::Expr units;  // Int, over Symbols: CTAs that have work
   bool counter = false;  // of units that were claimed
   /// Global memory that each CTA of the grid needs, at blockIdx.x times so many bytes from a
   /// pointer (256-byte aligned) that is one more word after the symbols. 0: none, and no word.

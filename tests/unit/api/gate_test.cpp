@@ -42,7 +42,7 @@ class NvrtcFirst : public testing::Test {
   }
   /// As make_cuda.cpp does it, for a machine that need not be here.
   static Candidate best(const ir::Stream& stream, const ir::Bindings& sizes,
-                        const tile::Target& target, int cluster = 1) {
+                        const tile::Target& target) {
     tile::Specialization spec = test::specialization(stream, sizes);
     const auto dense = [&](const std::string& name, const std::vector<ir::Expr>& shape) {
       const auto wide = [&](size_t d) {
@@ -77,10 +77,7 @@ class NvrtcFirst : public testing::Test {
       c.cubin = runtime::cuda::compile(
           {c.source.text, codegen::cuda::device_headers(), c.source.arch, {}}, cache);
     };
-    std::vector<tile::Schedule> schedules = tile::candidates(stream, spec, target);
-    for (tile::Schedule& s : schedules)
-      if (s.path == "hopper" && s.teams == 1) s.cluster = cluster;
-    Made made = choose(schedules, making);
+    Made made = choose(tile::candidates(stream, spec, target), making);
     for (const std::string& line : made.passed_over) std::cout << "passed over: " << line << "\n";
     return std::move(made.candidates.at(0));
   }
@@ -157,26 +154,6 @@ TEST_F(NvrtcFirst, FourWarpgroupsHoldABias) {
       EXPECT_EQ(c.cubin.resources.spills(), 0) << name;
     }
   }
-}
-
-/// No schedule of candidates() has clusters yet: they have not run on a card.
-TEST_F(NvrtcFirst, PairsOfCtasSpillNowhere) {
-  for (const char* name : {"full", "causal", "alibi"})
-    for (int dim : {64, 128}) {
-      test::FragmentProgram text = test::fragment_program(name);
-      text.dim = text.value_dim = dim;
-      ir::Program p = ir::parse(text.str("bf16"));
-      for (ir::SymbolInfo& s : p.symbols) s.hint = 4096;
-      tile::Target target;
-      target.name = "sm_90a", target.shared_bytes = shared_bytes("sm_90a");
-      for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
-        const Candidate c = best(s, ir::hints(p), target, 2);
-        EXPECT_EQ(c.kernel.schedule.cluster, 2) << name << " " << dim;
-        EXPECT_NE(c.source.text.find("tma_cast_"), std::string::npos) << name << " " << dim;
-        EXPECT_EQ(c.cubin.resources.spills(), 0) << name << " " << dim;
-        EXPECT_EQ(c.kernel.schedule.warps, best(s, ir::hints(p), target).kernel.schedule.warps);
-      }
-    }
 }
 
 /// Point attention of eight heads, with values that change with the row.

@@ -18,5 +18,4 @@ struct EmulatedLaunch {
   unsigned grid[3];
   int threads, shared_bytes;
   unsigned seed;  // another order of warps and of completions
-  unsigned cluster = 1;
 };

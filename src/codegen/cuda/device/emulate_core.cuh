@@ -15,7 +15,7 @@
 namespace emulator {
 
 constexpr u32 kSharedBase = 1024;  // address of the first dynamic byte, as on sm_90
-constexpr int kMaxCluster = 2, kMaxThreads = kMaxCluster * 1024, kWarp = 32;
+constexpr int kMaxThreads = 1024, kWarp = 32;
 constexpr int kSharedBytes = 232448;
 
 /// Why a fiber waits, for the text of a deadlock.
@@ -76,14 +76,11 @@ struct Index3 {
   u32 x = 0, y = 0, z = 0;
 };
 
-/// The CTAs of a cluster run at once: fibers of the first, then those of the next one.
 struct Machine {
-  Index3 block, grid;                       // block: the first of the cluster
-  int threads = 0;                          // of a CTA
-  int cluster = 1, count = 0, running = 0;  // CTAs, all threads of them, those that have not ended
+  Index3 block, grid;
+  int threads = 0, running = 0;
   int shared_bytes = 0;
   u32 seed = 0;
-  int alive[kMaxCluster] = {};  // threads of each CTA that have not ended
   Fiber fibers[kMaxThreads];
   Fiber* current = nullptr;
   StackPointer scheduler = nullptr;
@@ -91,39 +88,19 @@ struct Machine {
   int warp_order[kMaxThreads / kWarp];
   bool failed = false;
   char error[2048];
-  alignas(1024) unsigned char shared[kMaxCluster][kSharedBytes + 1024];
+  alignas(1024) unsigned char shared[kSharedBytes + 1024];
 };
 static Machine machine;
 
-inline int thread_id() { return machine.current->id; }  // in the cluster
-/// Which CTA of the cluster runs.
-inline int rank() { return machine.current ? machine.current->id / machine.threads : 0; }
-inline Index3 this_block() {
-  Index3 block = machine.block;
-  block.x += static_cast<u32>(rank());
-  return block;
-}
-inline unsigned char* shared_memory() { return machine.shared[rank()]; }
-
-/// Addresses of shared memory have 24 bits, and above them the rank of a CTA and 1, or 0: one's
-/// own.
-inline u32 shared_of(u32 address, int cta) {
-  return (address & 0xffffff) | (static_cast<u32>(cta) + 1) << 24;
-}
-inline u32 offset_of(u32 address) { return (address & 0xffffff) - kSharedBase; }
-inline int rank_of(u32 address) {
-  return address >> 24 ? static_cast<int>(address >> 24) - 1 : rank();
-}
-inline unsigned char* raw_shared(u32 address) {
-  return machine.shared[rank_of(address)] + offset_of(address);
-}
+inline unsigned char* shared_memory() { return machine.shared; }
+inline int thread_id() { return machine.current->id; }
 
 /// Ends the launch with a text. Does not return: the fibers are abandoned where they are.
 [[noreturn]] inline void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
 inline void fail(const char* format, ...) {
   Machine& m = machine;
-  int n = snprintf(m.error, sizeof m.error, "CTA (%u, %u, %u), thread %d: ", this_block().x,
-                   m.block.y, m.block.z, m.current ? m.current->id % m.threads : -1);
+  int n = snprintf(m.error, sizeof m.error, "CTA (%u, %u, %u), thread %d: ", m.block.x, m.block.y,
+                   m.block.z, m.current ? m.current->id : -1);
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(m.error + n, sizeof m.error - static_cast<size_t>(n), format, arguments);
@@ -137,18 +114,13 @@ inline void fail(const char* format, ...) {
 /// The byte at a shared address. Fails unless [address, address + bytes) is in the CTA's memory and
 /// address is a multiple of `alignment`.
 inline unsigned char* shared_at(u32 address, u32 bytes, u32 alignment, const char* who) {
-  const u32 end = kSharedBase + static_cast<u32>(machine.shared_bytes), low = address & 0xffffff;
-  if (rank_of(address) >= machine.cluster)
-    fail("%s at shared address %u of CTA %d in a cluster of %d", who, low, rank_of(address),
-         machine.cluster);
-  if (machine.alive[rank_of(address)] == 0)
-    fail("%s at shared address %u of CTA %d, which has ended", who, low, rank_of(address));
-  if (low < kSharedBase || low > end || bytes > end - low)
-    fail("%s at shared address %u, %u bytes: the CTA has [%u, %u)", who, low, bytes, kSharedBase,
-         end);
-  if (low % alignment != 0)
-    fail("%s at shared address %u, which is no multiple of %u", who, low, alignment);
-  return raw_shared(address);
+  const u32 end = kSharedBase + static_cast<u32>(machine.shared_bytes);
+  if (address < kSharedBase || address > end || bytes > end - address)
+    fail("%s at shared address %u, %u bytes: the CTA has [%u, %u)", who, address, bytes,
+         kSharedBase, end);
+  if (address % alignment != 0)
+    fail("%s at shared address %u, which is no multiple of %u", who, address, alignment);
+  return machine.shared + (address - kSharedBase);
 }
 
 inline bool can_run(const Fiber& f) { return !f.done && (!f.word || *f.word != f.value); }
@@ -159,12 +131,12 @@ inline Fiber* next_fiber() {
   const int me = m.current ? m.current->id : 0, base = me / kWarp * kWarp;
   for (int k = 1; k <= kWarp; k++) {
     const int id = base + (me + k) % kWarp;
-    if (id < m.count && can_run(m.fibers[id])) return &m.fibers[id];
+    if (id < m.threads && can_run(m.fibers[id])) return &m.fibers[id];
   }
-  const int warps = (m.count + kWarp - 1) / kWarp;
+  const int warps = (m.threads + kWarp - 1) / kWarp;
   for (int w = 0; w < warps; w++) {
     const int first = m.warp_order[w] * kWarp;
-    for (int id = first; id < first + kWarp && id < m.count; id++)
+    for (int id = first; id < first + kWarp && id < m.threads; id++)
       if (can_run(m.fibers[id])) return &m.fibers[id];
   }
   return nullptr;

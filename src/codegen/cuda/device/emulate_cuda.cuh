@@ -16,15 +16,13 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
-#define __cluster_dims__(...)
 #define __grid_constant__
 #define __restrict__
 #define __align__(n) alignas(n)
 
-#define threadIdx \
-  (emulator::Index3{static_cast<u32>(emulator::thread_id() % emulator::machine.threads), 0, 0})
+#define threadIdx (emulator::Index3{static_cast<u32>(emulator::thread_id()), 0, 0})
 #define blockDim (emulator::Index3{static_cast<u32>(emulator::machine.threads), 1, 1})
-#define blockIdx (emulator::this_block())
+#define blockIdx (emulator::machine.block)
 #define gridDim (emulator::machine.grid)
 
 struct alignas(8) int2 {

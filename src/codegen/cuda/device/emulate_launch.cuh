@@ -14,8 +14,7 @@ inline void fiber_main() {
   kernel_body();
   Machine& m = machine;
   m.current->done = true;
-  m.running--, m.alive[rank()]--;
-  if (cluster_barrier.arrived > 0) end_cluster_barrier_if_complete();
+  m.running--;
   yield();
   __builtin_unreachable();
 }
@@ -29,14 +28,14 @@ inline void describe_deadlock() {
   Machine& m = machine;
   char text[1500];
   size_t n = 0;
-  for (int id = 0; id < m.count && n + 200 < sizeof text;) {
+  for (int id = 0; id < m.threads && n + 200 < sizeof text;) {
     const Fiber& f = m.fibers[id];
     const auto same = [&](const Fiber& g) {
       return f.done == g.done &&
              (f.done || (f.reason.what == g.reason.what && f.word == g.word && f.value == g.value));
     };
     int end = id + 1;
-    while (end < m.count && same(m.fibers[end])) end++;
+    while (end < m.threads && same(m.fibers[end])) end++;
     n += static_cast<size_t>(
         snprintf(text + n, sizeof text - n, "\n  threads %d..%d ", id, end - 1));
     if (f.done)
@@ -54,12 +53,11 @@ inline void describe_deadlock() {
 
 inline void reset_cta() {
   Machine& m = machine;
-  for (auto& memory : m.shared)  // NaN in every type
-    memset(memory, 0xff, static_cast<size_t>(m.shared_bytes) + 1024);
-  const int warps = (m.count + kWarp - 1) / kWarp;
+  memset(m.shared, 0xff, static_cast<size_t>(m.shared_bytes) + 1024);  // NaN in every type
+  const int warps = (m.threads + kWarp - 1) / kWarp;
   for (int w = 0; w < warps; w++) {
     m.warps[w] = {};
-    m.warps[w].size = m.count - w * kWarp < kWarp ? m.count - w * kWarp : kWarp;
+    m.warps[w].size = m.threads - w * kWarp < kWarp ? m.threads - w * kWarp : kWarp;
     m.warp_order[w] = w;
   }
   u32 random = m.seed;
@@ -70,13 +68,10 @@ inline void reset_cta() {
     m.warp_order[w] = m.warp_order[other], m.warp_order[other] = t;
   }
   for (Group& g : m.warpgroups) g = {}, g.size = 128;
-  for (auto& of_cta : barriers)
-    for (Barrier& b : of_cta) b = {};
-  cluster_barrier = {};
+  for (Barrier& b : barriers) b = {};
   if (start_cta) start_cta();
-  m.running = m.count;
-  for (int cta = 0; cta < m.cluster; cta++) m.alive[cta] = m.threads;
-  for (int id = 0; id < m.count; id++) {
+  m.running = m.threads;
+  for (int id = 0; id < m.threads; id++) {
     Fiber& f = m.fibers[id];
     f.stack = make_stack(stacks->of(id), fiber_main);
     f.id = id, f.done = false, f.word = nullptr;
@@ -99,13 +94,13 @@ inline void run_cta() {
       return describe_deadlock();
     }
   }
-  for (int k = 0; k < 1024 * m.cluster && !m.failed; k++)
-    if (m.shared[k / 1024][m.shared_bytes + k % 1024] != 0xff) {
+  for (int k = 0; k < 1024 && !m.failed; k++)
+    if (m.shared[m.shared_bytes + k] != 0xff) {
       m.current = nullptr;
       m.failed = true;
       snprintf(m.error, sizeof m.error,
-               "CTA (%u, %u, %u) wrote behind its %d bytes of shared memory",
-               m.block.x + static_cast<u32>(k / 1024), m.block.y, m.block.z, m.shared_bytes);
+               "CTA (%u, %u, %u) wrote behind its %d bytes of shared memory", m.block.x, m.block.y,
+               m.block.z, m.shared_bytes);
     }
 }
 
@@ -114,21 +109,17 @@ inline const char* run_grid(const EmulatedLaunch& launch) {
   Machine& m = machine;
   m.failed = false;
   m.current = nullptr;
-  if (launch.threads < 1 || launch.threads > 1024 || launch.shared_bytes < 0 ||
+  if (launch.threads < 1 || launch.threads > kMaxThreads || launch.shared_bytes < 0 ||
       launch.shared_bytes > kSharedBytes)
     return "no CTA has so many threads or so much shared memory";
-  if (launch.cluster < 1 || launch.cluster > kMaxCluster || launch.grid[0] % launch.cluster ||
-      (launch.cluster > 1 && launch.threads % 128))
-    return "not emulated: such a cluster, or a grid that is no multiple of it";
-  m.cluster = static_cast<int>(launch.cluster), m.count = launch.threads * m.cluster;
   m.threads = launch.threads, m.shared_bytes = launch.shared_bytes, m.seed = launch.seed;
   m.grid = {launch.grid[0], launch.grid[1], launch.grid[2]};
   const FaultHandler handler;
-  Stacks memory(m.count);
+  Stacks memory(m.threads);
   stacks = &memory;
   for (m.block.z = 0; m.block.z < m.grid.z; m.block.z++)
     for (m.block.y = 0; m.block.y < m.grid.y; m.block.y++)
-      for (m.block.x = 0; m.block.x < m.grid.x; m.block.x += launch.cluster) {
+      for (m.block.x = 0; m.block.x < m.grid.x; m.block.x++) {
         run_cta();
         if (m.failed) return m.error;
       }

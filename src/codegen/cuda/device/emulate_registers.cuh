@@ -10,7 +10,7 @@ struct Registers {
   int free = 0;
   u32 releases = 0;
 };
-static Registers registers[kMaxCluster];
+static Registers registers;
 
 /// A kernel that uses setmaxnreg is compiled for one CTA of a multiprocessor: it starts with an
 /// even share of 65536.
@@ -20,16 +20,14 @@ inline int registers_at_launch(int threads) {
 }
 
 inline void reset_registers() {
-  for (Registers& r : registers) {
-    r.free = 0;
-    for (int& held : r.held) held = registers_at_launch(machine.threads);
-  }
+  registers.free = 0;
+  for (int& held : registers.held) held = registers_at_launch(machine.threads);
 }
 
 template <int Count>
 inline void take_registers(void**) {
-  Registers& r = registers[rank()];
-  int& held = r.held[thread_id() % machine.threads / 128];
+  Registers& r = registers;
+  int& held = r.held[thread_id() / 128];
   const int more = 128 * (Count - held);
   if (more < 0) fail("regs_grow<%d> of a warpgroup that has %d", Count, held);
   while (r.free < more)
@@ -41,8 +39,8 @@ inline void take_registers(void**) {
 
 template <int Count>
 inline void give_registers(void**) {
-  Registers& r = registers[rank()];
-  int& held = r.held[thread_id() % machine.threads / 128];
+  Registers& r = registers;
+  int& held = r.held[thread_id() / 128];
   if (Count > held) fail("regs_shrink<%d> of a warpgroup that has %d", Count, held);
   r.free += 128 * (held - Count), held = Count;
   r.releases++;

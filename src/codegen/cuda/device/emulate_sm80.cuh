@@ -5,10 +5,9 @@
 inline u32 smem_addr(const void* p) {
   const auto* byte = static_cast<const unsigned char*>(p);
   emulator::Machine& m = emulator::machine;
-  const unsigned char* own = m.shared[emulator::rank()];
-  if (byte < own || byte > own + m.shared_bytes)
+  if (byte < m.shared || byte > m.shared + m.shared_bytes)
     emulator::fail("smem_addr of a pointer that is not into the dynamic shared memory");
-  return emulator::kSharedBase + static_cast<u32>(byte - own);
+  return emulator::kSharedBase + static_cast<u32>(byte - m.shared);
 }
 
 // ---- conversions
@@ -89,7 +88,7 @@ inline void cp_async_wait() {
   for (; f.copy_groups.size > Pending; f.copy_groups.erase(0, 1)) done += f.copy_groups[0];
   for (size_t k = 0; k < done; k++) {
     const emulator::PendingCopy& c = f.copies[k];
-    unsigned char* dst = emulator::raw_shared(c.dst);
+    unsigned char* dst = emulator::machine.shared + (c.dst - emulator::kSharedBase);
     memset(dst, 0, static_cast<size_t>(c.bytes));
     if (c.src_bytes > 0) memcpy(dst, c.src, static_cast<size_t>(c.src_bytes));
   }

@@ -19,15 +19,12 @@ struct Mbarrier {
   int count = 0, pending = 0;
   i64 bytes = 0;  // announced and not yet here
 };
-static Mbarrier mbarriers[kMaxCluster][kSharedBytes / 8];
+static Mbarrier mbarriers[kSharedBytes / 8];
 static List<u32> made_barriers;
 
-inline Mbarrier& raw_mbarrier(u32 address) {
-  return mbarriers[rank_of(address)][offset_of(address) / 8];
-}
 inline Mbarrier& mbarrier_at(u32 address, const char* who) {
   shared_at(address, 8, 8, who);
-  Mbarrier& b = raw_mbarrier(address);
+  Mbarrier& b = mbarriers[(address - kSharedBase) / 8];
   if (!b.made) fail("%s: no mbarrier was made at %u", who, address);
   return b;
 }
@@ -77,6 +74,7 @@ inline u32 box_bytes(const EmulatedMap& m) {
   for (u32 d = 0; d < m.rank; d++) bytes *= m.box[d];
   return bytes;
 }
+inline unsigned char* raw_shared(u32 address) { return machine.shared + (address - kSharedBase); }
 
 inline PendingBox box_of(u32 shared, const void* map, u32 rank, const int* at, const char* who) {
   PendingBox b{*static_cast<const EmulatedMap*>(map), shared, 0, {}};
@@ -89,19 +87,15 @@ inline PendingBox box_of(u32 shared, const void* map, u32 rank, const int* at, c
   return b;
 }
 
-/// `to`: a bit for each CTA that gets it. The memory is poisoned now and filled when nothing else
-/// can run.
+/// The memory is poisoned now and filled when nothing else can run.
 template <class Map, class... Coordinates>
-inline void load_box(u32 to, u32 dst, const Map* map, u32 barrier, Coordinates... at) {
+inline void load_box(u32 dst, const Map* map, u32 barrier, Coordinates... at) {
   const int coordinates[] = {at...};
   PendingBox b = box_of(dst, map, sizeof...(at), coordinates, "tma_load");
+  b.barrier = barrier;
   mbarrier_at(barrier, "tma_load");
-  for (int cta = 0; cta < machine.cluster; ++cta) {
-    if (!(to & 1u << cta)) continue;
-    b.shared = shared_of(dst, cta), b.barrier = shared_of(barrier, cta);
-    memset(raw_shared(b.shared), 0xff, box_bytes(b.map));
-    boxes.push(b);
-  }
+  memset(raw_shared(dst), 0xff, box_bytes(b.map));
+  boxes.push(b);
 }
 inline bool complete_box() {
   if (boxes.size == 0) return false;
@@ -115,13 +109,13 @@ inline bool complete_box() {
     else
       memset(raw_shared(shared), 0, b.map.element_bytes);
   });
-  Mbarrier& bar = raw_mbarrier(b.barrier);
+  Mbarrier& bar = mbarriers[(b.barrier - kSharedBase) / 8];
   bar.bytes -= box_bytes(b.map);
   end_phase_if_complete(bar);
   return true;
 }
 inline void reset_sm90() {
-  for (u32 a : made_barriers) raw_mbarrier(a) = {};
+  for (u32 a : made_barriers) mbarriers[(a - kSharedBase) / 8] = {};
   made_barriers.clear();
   boxes.clear();
   reset_registers();
@@ -129,15 +123,13 @@ inline void reset_sm90() {
 }
 static const bool sm90_is_there = (complete_something = complete_box, start_cta = reset_sm90, true);
 
-inline u32 own_bit() { return 1u << rank(); }
-
 }  // namespace emulator
 
 inline void mbar_init(u32 bar, u32 arrivals) {
   emulator::shared_at(bar, 8, 8, "mbar_init");
   const int n = static_cast<int>(arrivals);
-  emulator::raw_mbarrier(bar) = {true, 0, n, n, 0};
-  emulator::made_barriers.push(emulator::shared_of(bar, emulator::rank()));
+  emulator::mbarriers[(bar - emulator::kSharedBase) / 8] = {true, 0, n, n, 0};
+  emulator::made_barriers.push(bar);
 }
 inline void mbar_init_fence() {}
 inline void mbar_arrive(u32 bar) { emulator::arrive(bar, 0, "mbar_arrive"); }
@@ -160,43 +152,17 @@ inline bool mbar_test(u32 bar, u32 parity) {
 }
 
 inline void tma_load_2d(u32 dst, const TensorMap* map, u32 bar, int c0, int c1) {
-  emulator::load_box(emulator::own_bit(), dst, map, bar, c0, c1);
+  emulator::load_box(dst, map, bar, c0, c1);
 }
 inline void tma_load_3d(u32 dst, const TensorMap* map, u32 bar, int c0, int c1, int c2) {
-  emulator::load_box(emulator::own_bit(), dst, map, bar, c0, c1, c2);
+  emulator::load_box(dst, map, bar, c0, c1, c2);
 }
 inline void tma_load_4d(u32 dst, const TensorMap* map, u32 bar, int c0, int c1, int c2, int c3) {
-  emulator::load_box(emulator::own_bit(), dst, map, bar, c0, c1, c2, c3);
+  emulator::load_box(dst, map, bar, c0, c1, c2, c3);
 }
 inline void tma_load_5d(u32 dst, const TensorMap* map, u32 bar, int c0, int c1, int c2, int c3,
                         int c4) {
-  emulator::load_box(emulator::own_bit(), dst, map, bar, c0, c1, c2, c3, c4);
-}
-inline void tma_cast_2d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1) {
-  emulator::load_box(to, dst, map, bar, c0, c1);
-}
-inline void tma_cast_3d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1, int c2) {
-  emulator::load_box(to, dst, map, bar, c0, c1, c2);
-}
-inline void tma_cast_4d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1, int c2,
-                        int c3) {
-  emulator::load_box(to, dst, map, bar, c0, c1, c2, c3);
-}
-inline void tma_cast_5d(u32 dst, const TensorMap* map, u32 bar, u16 to, int c0, int c1, int c2,
-                        int c3, int c4) {
-  emulator::load_box(to, dst, map, bar, c0, c1, c2, c3, c4);
-}
-inline u32 cluster_rank() { return static_cast<u32>(emulator::rank()); }
-inline u32 grid_ctas() { return gridDim.x; }
-inline u32 cluster_address(u32 address, u32 cta) {
-  return emulator::shared_of(address, static_cast<int>(cta));
-}
-inline void cluster_store(u32 address, int x) {
-  memcpy(emulator::shared_at(address, 4, 4, "cluster_store"), &x, 4);
-}
-inline void cluster_fence() {}
-inline void mbar_arrive_cluster_if(bool arrives, u32 bar) {
-  if (arrives) emulator::arrive(bar, 0, "mbar_arrive_cluster_if");
+  emulator::load_box(dst, map, bar, c0, c1, c2, c3, c4);
 }
 inline void tma_store_4d(const TensorMap* map, u32 src, int c0, int c1, int c2, int c3) {
   const int at[] = {c0, c1, c2, c3};

@@ -176,8 +176,7 @@ inline void run_groups(void** waits) {
 
 inline void wait_products(size_t pending) {
   Fiber& f = *machine.current;
-  if (f.id % machine.threads / 128 * 128 + 128 > machine.threads)
-    fail("wgmma by a part of a warpgroup");
+  if ((f.id / 128 + 1) * 128 > machine.threads) fail("wgmma by a part of a warpgroup");
   f.fenced = false;
   Wait wait{&f, pending};
   together(machine.warpgroups[f.id / 128], f.id % 128, "wgmma_wait", run_groups, &wait);

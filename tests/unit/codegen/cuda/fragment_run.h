@@ -16,7 +16,7 @@ namespace flashlight::test {
 
 struct FragmentRun {
   std::string path = "tensor_core", type = "bf16";
-  int warps = 4, stages = 2, teams = 1, cluster = 1;
+  int warps = 4, stages = 2, teams = 1;
   int64_t loop_tile = 64;
   bool aligned = true, tf32 = false;
   bool unit_strides = true;  // else nothing is known of any stride
@@ -114,7 +114,7 @@ struct FragmentRun {
            const tile::Specialization& spec, const tile::Target& target) {
     tile::Schedule s;
     s.path = on, s.warps = rows, s.stages = on == path ? stages : 2;
-    s.teams = on == "hopper" ? teams : 1, s.cluster = on == "hopper" ? cluster : 1;
+    s.teams = on == "hopper" ? teams : 1;
     s.row_tile = 16 * rows, s.loop_tile = s.panel = loop_tile;
     tile::Kernel kernel = tile::lower(stream, s, spec, target);
     sources.push_back(codegen::cuda::emit(kernel, target));

@@ -91,10 +91,9 @@ TEST(FragmentSpecial, NothingIsFrozenThatNoSumWatches) {
 /// The Hopper path keeps the reference of the first tile that it sees, which is the last one. Where
 /// that was too small the unit is posted again: without that the result is wrong.
 TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
-  for (int groups : {1, 3, -2})  // negative: CTAs in pairs
+  for (int groups : {1, 3})
     for (double above : {50., 800.}) {
-      FragmentRun run = FragmentRun::hopper("bf16", std::abs(groups));
-      run.cluster = groups < 0 ? 2 : 1;
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
       const ir::Program p = program("full", run);
       run.make(p);
       for (uint32_t seed : {0u, 1u, 2u}) {
@@ -214,44 +213,6 @@ TEST(FragmentSpecial, TeamsOfWarpgroups) {
             << name << " " << groups << " " << seed;
       }
     }
-}
-
-/// Two CTAs load halves of the loop's operands for each other, whichever is ahead.
-TEST(FragmentSpecial, ClustersOfTwo) {
-  for (const char* name : {"causal", "two_maps", "pair_bias"})
-    for (int groups : {1, 2, 4}) {
-      FragmentRun run = FragmentRun::hopper("bf16", groups);
-      run.cluster = 2, run.stages = 2 + groups % 3;
-      const ir::Program p = made(name, run);
-      ASSERT_TRUE(run.refused.empty()) << name << ": " << run.refused.at(0);
-      EXPECT_NE(run.sources.at(0).text.find("tma_cast_"), std::string::npos) << name;
-      for (uint32_t seed = 1; seed <= 2; ++seed) {
-        run.options.seed = seed;
-        run.options.multiprocessors = static_cast<int>(2 * seed);
-        const int64_t length = seed == 1 ? 72 : 520;
-        EXPECT_LE(run.error(p, {{"S", length}, {"J", 70}}), run.tolerance(length))
-            << name << " " << groups << " " << seed;
-      }
-    }
-}
-
-/// The emulator sees a CTA that overwrites what the other still reads, and one that ends too early.
-TEST(FragmentSpecial, ClustersThatDoNotWait) {
-  for (const auto& [from, to] : std::map<std::string, std::string>{
-           {"rank ^ (lane & 1)", "rank"}, {"cluster_sync();  // the other one", "// "}}) {
-    FragmentRun run = FragmentRun::hopper("bf16", 2);
-    run.cluster = 2, run.options.seed = 1;
-    const ir::Program p = program("causal", run);
-    run.make(p);
-    run.sources.at(0).text = mutate(run.sources.at(0).text, from, to);
-    double error = 0;
-    try {
-      error = run.error(p, {{"S", 520}});
-    } catch (const InternalError&) {
-      error = INFINITY;
-    }
-    EXPECT_GT(error, 0.1) << from;
-  }
 }
 
 TEST(FragmentSpecial, NanAndInfinity) {
