@@ -52,11 +52,8 @@ Variants::Variants(ir::Stream stream) : stream_(std::move(stream)) {
   for (const ir::Input& i : stream_.inputs) add(i.name, i.dtype, i.shape);
   for (const ir::Store& o : stream_.outputs) add(o.name, o.dtype, o.shape);
   const std::vector<std::string> inner = tile::inner_symbols(stream_);
-  for (size_t i = 0; i < stream_.symbols.size(); ++i) {
+  for (size_t i = 0; i < stream_.symbols.size(); ++i)
     if (std::count(inner.begin(), inner.end(), stream_.symbols[i].name)) fixed_.push_back(int(i));
-    if (stream_.loop && stream_.loop->extent() == ir::symbol(stream_.symbols[i].name))
-      length_ = int(i);
-  }
 }
 
 void Variants::add(const std::string& name, ir::DType dtype, const std::vector<ir::Expr>& shape) {
@@ -67,7 +64,7 @@ void Variants::add(const std::string& name, ir::DType dtype, const std::vector<i
 }
 
 /// On a CPU: fixed symbols, classes of strides. On a GPU also, per tensor, how it is aligned;
-/// then tf32, whether the loop is long, the device, and whether it is tuned.
+/// then tf32, the device, and whether it is tuned.
 std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) const {
   std::vector<int64_t> key;
   key.reserve(fixed_.size() + 6 * tensors_.size() + 4);
@@ -80,7 +77,6 @@ std::vector<int64_t> Variants::key_of(const Arguments& a, const Where& where) co
     key.push_back(
         alignment(tensors_[t].extents, a.strides[t], a.data[t], tensors_[t].element_bytes));
   key.push_back(where.tf32 && has_f32_);
-  key.push_back(length_ >= 0 && a.symbols[length_] > tile::kLongLoop);
   key.push_back(where.gpu);
   key.push_back(where.tune);
   return key;
@@ -101,7 +97,6 @@ tile::Specialization Variants::specialization(const std::vector<int64_t>& key,
     if (*next++ == kGranule / 2) spec.half_aligned.insert(t.name);
   }
   spec.tf32 = *next++;
-  if (length_ >= 0) spec.loop_length = *next ? 2 * tile::kLongLoop : tile::kLongLoop;
   return spec;
 }
 

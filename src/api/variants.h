@@ -58,7 +58,6 @@ class Variants {
 
   ir::Stream stream_;
   std::vector<int> fixed_;           // indices of symbols that a kernel knows the value of
-  int length_ = -1;                  // index of the symbol that the loop goes to; -1: none does
   std::vector<Tensor> tensors_;      // inputs, then outputs
   bool has_f32_ = false;             // tf32 makes a difference
   mutable std::shared_mutex mutex_;  // guards built_, slots_ (its elements stay where they are)

@@ -28,7 +28,6 @@ struct Shape {
   bool band = false;         // its start too
   bool own_values = false;   // values change with the row: weights of a tile cross the CTA
   int64_t rows = 0;          // of the tiled axis, as far as they are known
-  int64_t length = 0;        // of the loop
 };
 
 int64_t columns(const std::vector<Expr>& axes) {
@@ -105,8 +104,6 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
   Bindings sizes;
   for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max<int64_t>(1, i.hint);
   for (const auto& [name, value] : k.specialization.fixed) sizes[name] = value;
-  s.length = k.specialization.loop_length;
-  if (s.length == 0) s.length = evaluate(k.loop->extent(), sizes);
   for (Expr a : k.tiled) s.rows = evaluate(a->extent(), sizes);
   return s;
 }
@@ -151,10 +148,8 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     picks = {{2, 4, 64, 2, 2}, {2, 4, 64}, {4, 4, 64}};
   else if (narrow)
     picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}, {2, 4, 64, 2, 2}};
-  else if (s.masked || s.length <= kLongLoop)
-    picks = {{2, 2, 128}, {3, 3, 80}};
   else
-    picks = {{3, 3, 80}, {2, 2, 128}};
+    picks = {{2, 2, 128}, {3, 3, 80}};
   // Rows that do not fill the last tile are computed for nothing.
   const auto waste = [&](const Pick& p) {
     const int64_t tile = 64 * p.groups, rows = std::max<int64_t>(s.rows, 1);

@@ -24,14 +24,8 @@ struct Specialization {
       aligned;  // tensors whose base and strides (but 1) are multiples of 16 bytes
   std::set<std::string> half_aligned;  // tensors of narrow rows (joined dimensions): of 8 bytes
   bool tf32 = false;                   // products of F32 may round their operands to tf32
-  /// About how long the loop is, for the choice of a schedule alone: any length is right. 0: as
-  /// the hints say.
-  int64_t loop_length = 0;
   friend bool operator==(const Specialization&, const Specialization&) = default;
 };
-
-/// Loops that are longer may get another schedule.
-inline constexpr int64_t kLongLoop = 2048;
 
 /// Facts of the machine that the resource model needs.
 struct Target {
