@@ -30,7 +30,7 @@ void FragmentText::print_arguments() {
 }
 
 Expr FragmentText::units() const {
-  const Expr tile = constant(int64_t{16} * plan_.warps), one = constant(int64_t{1});
+  const Expr tile = constant(int64_t{plan_.unit_rows()}), one = constant(int64_t{1});
   Expr n = binary(Op::FloorDiv, plan_.rows->extent() + tile - one, tile);
   for (Expr a : plan_.kernel.grid)
     if (a != plan_.across) n = n * a->extent();
@@ -95,7 +95,7 @@ void FragmentText::print_decode() {
   int64_t bytes = 1;                   // of loop operands, per element of the loop
   for (const Operand& o : plan_.operands)
     if (plan_.is_loop_operand(o)) bytes += o.extent * math_bytes(o.math);
-  const std::string tile = std::to_string(16 * plan_.warps);
+  const std::string tile = std::to_string(plan_.unit_rows());
   out_.line("const int row_tiles = (rows_end + " + tile + " - 1) / " + tile + ";");
   std::string points = "1";
   for (Expr a : plan_.kernel.grid)
@@ -152,7 +152,7 @@ void FragmentText::print_unit(const std::string& first_row) {
 }
 
 void FragmentText::print_rows_of_unit(const std::string& first_row) {
-  out_.line("const int row_hi = min_(row_lo + " + std::to_string(16 * plan_.warps) +
+  out_.line("const int row_hi = min_(row_lo + " + std::to_string(plan_.unit_rows()) +
             ", rows_end);");
   out_.line("(void)row_hi;");
   out_.line("const int first = row_lo + " + first_row + ";");

@@ -74,7 +74,7 @@ void HopperPlan::copy(const Plan& plan, const Operand& o) {
   const bool to_the_end =
       is_const(last) && offset && is_const(offset->rest, 0) && int_const(last) == o.extent;
   if (o.padded != o.extent && !to_the_end) refuse("columns of " + o.id + " end in others");
-  c.rows = plan.is_loop_operand(o) ? plan.n : 16 * plan.warps;
+  c.rows = plan.is_loop_operand(o) ? plan.n : plan.unit_rows();
   c.chunks = (o.padded + 63) / 64;
   c.bytes = c.rows * 128 * c.chunks;
   if (c.rows > 256) refuse("a box has 256 rows at most");
@@ -97,7 +97,7 @@ void HopperPlan::plan_tiles(const Plan& plan) {
       if (!map_dims(t->second, l->args, plan.rows, &c.dims) || c.dims.size() < 2 ||
           c.dims.size() > 5)
         continue;
-      c.rows = tile.by_row ? 16 * plan.warps : 1;
+      c.rows = tile.by_row ? plan.unit_rows() : 1;
       c.chunks = tile.by_row ? plan.n / 64 : 1;
       c.bytes = tile.by_row ? c.rows * 128 * c.chunks : 2 * plan.n;
       add_map(t->second, l->args, plan.rows, &c);

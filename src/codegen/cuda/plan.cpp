@@ -111,7 +111,7 @@ Plan::Plan(const tile::Kernel& given, bool wide)
              "share",     "first",   "load",   "element",    "computed", "from_col", "within",
              "together",  "section", "points", "row_lo",     "row_hi",   "rows_end", "cols_end",
              "row_tiles", "row_ok",  "col0",   "first_tile", "end_tile", "moves",    "over",
-             "failed",    "ones"}),
+             "failed",    "ones",    "team"}),
       wide_(wide) {
   if (kernel.compute == Type::F64) refuse("it computes in float64");
   if (kernel.tiled.size() != 1) refuse("no axis of it is cut in row tiles");

@@ -106,6 +106,7 @@ class Plan {
   bool precise = false;  // float32 data: no approximate functions
   Names names;
   int n = 64, warps = 4, stages = 2;
+  int unit_rows() const { return 16 * warps; }
 
   const Operand& operand(const std::string& name) const;
   const Value& value(const std::string& name) const;

@@ -28,9 +28,8 @@ struct Source {
   std::string arch;      // "sm_80", "sm_90a" ...: what it must be compiled for
   int threads = 128;     // of a CTA
   int shared_bytes = 0;  // dynamic shared memory of a CTA
-  int ctas_per_sm =
-      0;           // persistent: the grid is at most so many per multiprocessor; 0: one per unit
-  ir::Expr units;  // Int, over Symbols: CTAs that have work
+  int ctas_per_sm = 0;   // persistent: no more of them; 0: one for each unit
+  ir::Expr units;        // Int, over Symbols: CTAs that have work
   bool counter = false;  // of units that were claimed
   /// Global memory that each CTA of the grid needs, at blockIdx.x times so many bytes from a
   /// pointer (256-byte aligned) that is one more word after the symbols. 0: none, and no word.

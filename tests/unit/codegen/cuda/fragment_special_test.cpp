@@ -107,10 +107,17 @@ TEST(FragmentSpecial, UnitsThatOverflowAreDoneAgain) {
     }
 }
 
+ir::Program made(const std::string& name, FragmentRun& run) {
+  ir::Program p = program(name, run);
+  for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
+  run.make(p);
+  return p;
+}
+
 /// A row that a mask of finite entries leaves no key: all weigh the same, in the first tile, which
 /// sets the reference, and in those that keep it.
 TEST(FragmentSpecial, RowsOfOneLargeScore) {
-  for (const double fill : {-5e3, -1e4, -1e6, -1e9, -1e15, -1e30})
+  for (const double fill : {-5e3, -3e4, -1e6, -1e9, -1e15, -1e30})
     for (const char* name : {"additive_mask", "finite_mask", "full"})
       for (int groups : {0, 2, 4}) {
         const bool scaled = std::string(name) != "additive_mask";
@@ -127,6 +134,22 @@ TEST(FragmentSpecial, RowsOfOneLargeScore) {
         };
         expect_right(run, name, 200, edit, std::to_string(fill));
       }
+}
+
+/// The same for all rows of a sequence that is nothing but padding, beside a bias that is zero
+/// there.
+TEST(FragmentSpecial, SequencesOfPadding) {
+  for (const double fill : {-3e4, -1e9, -1e15, -1e30, -3.3e38})
+    for (int groups : {2, 4}) {
+      FragmentRun run = FragmentRun::hopper("bf16", groups);
+      const ir::Program p = made("pair_bias", run);
+      EXPECT_NE(run.sources.at(0).text.find("(tracked)"), std::string::npos) << "no start";
+      const auto edit = [&](std::vector<ir::Array>& inputs) {
+        for (size_t k : {0, 3, 4})  // queries, padding, bias: of the first of two heads
+          std::fill_n(inputs[k].data.begin(), inputs[k].data.size() / 2, k == 3 ? fill : 0);
+      };
+      EXPECT_LE(run.error(p, {{"S", 264}}, edit), run.tolerance(264)) << fill << " " << groups;
+    }
 }
 
 /// Scores start from a bias divided by their scale, which overflows for the largest of them: such
@@ -190,13 +213,6 @@ TEST(FragmentSpecial, EveryOrderOfProducerAndConsumers) {
 }
 
 /// The program with rows that TMA can bring, and its kernels.
-ir::Program made(const std::string& name, FragmentRun& run) {
-  ir::Program p = program(name, run);
-  for (ir::SymbolInfo& s : p.symbols) s.hint = 200;
-  run.make(p);
-  return p;
-}
-
 /// Teams claim units of their own and share nothing, so that any of them may be ahead.
 TEST(FragmentSpecial, TeamsOfWarpgroups) {
   for (const char* name : {"causal", "window", "chunked", "two_maps", "pair_bias"})
