@@ -24,8 +24,7 @@ struct Shape {
   int64_t tables = 0;        // loads of data over rows and the loop: bias, masks
   int64_t tiles = 0;         // of them, those that the copy engine can bring
   int64_t lines = 0;         // also those without rows
-  bool masked = false;       // the end of the loop grows with the row
-  bool band = false;         // its start too
+  bool band = false;         // the start of the loop grows with the row
   bool own_values = false;   // values change with the row: weights of a tile cross the CTA
   int64_t rows = 0;          // of the tiled axis, as far as they are known
 };
@@ -76,10 +75,8 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
       s.values += columns(t.contraction->n);
       s.widest = std::max(s.widest, columns(t.contraction->n));
     }
-    for (Expr a : k.tiled) {
-      for (Expr e : symbols_of(p.live.hi)) s.masked |= e->name() == a->name() + ".hi";
+    for (Expr a : k.tiled)
       for (Expr e : symbols_of(p.live.lo)) s.band |= e->name() == a->name() + ".lo";
-    }
     std::unordered_set<Expr> tables;
     const auto look = [&](Expr body) {
       if (!body) return;

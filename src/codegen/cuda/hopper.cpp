@@ -83,6 +83,7 @@ void Hopper::print_softmax(size_t index) {
     if (!late_tiles_) release_read();
     out_.otherwise();
   }
+  // Where tracked units have their own text, this one may rely on print_overflow().
   branch(stage, {.full = false, .frozen = false, .deferred = true, .folded = started_});
   if (started_) out_.close();
   out_.close();
