@@ -3,10 +3,12 @@
 // was in an earlier call goes the way of kernel.py, which knows all cases.
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include "api/compile.h"
@@ -60,6 +62,21 @@ struct Known {
   std::shared_ptr<const Sizes> last;
 };
 
+using Items = std::span<PyObject* const>;
+
+/// Of a list or a tuple.
+Items items(nb::handle sequence) {
+  return {PySequence_Fast_ITEMS(sequence.ptr()), size_t(PySequence_Fast_GET_SIZE(sequence.ptr()))};
+}
+
+bool is_text(PyObject* o) { return PyUnicode_Check(o); }
+
+struct Call {
+  Items inputs, symbols;
+  nb::handle program;
+  bool tune;
+};
+
 struct Asked {
   std::vector<api::View> inputs;
   std::vector<int64_t> symbols;
@@ -80,13 +97,26 @@ class Calls {
         keywords_(nb::make_tuple("dtype", "device")),
         api_(exchange_api(tensor_type)) {}
 
-  nb::object run(nb::object inputs, nb::object symbols, nb::object program, bool tune) {
-    ++count_;
-    if (api_ != nullptr && PyList_Check(inputs.ptr()) && PyList_Check(symbols.ptr()))
-      if (Known* known = find(program, tune))
-        if (nb::object outputs = run_known(*known, inputs, symbols, tune); outputs.is_valid())
-          return outputs;
+  nb::object run(nb::list inputs, nb::list symbols, nb::object program, bool tune) {
+    if (nb::object outputs = run_known({items(inputs), items(symbols), program, tune});
+        outputs.is_valid())
+      return outputs;
     return otherwise_(inputs, symbols, program, tune);
+  }
+
+  /// Inputs, program, then symbols and tune where they are not as `run` has them: the one output.
+  nb::object run_of(nb::args args) {
+    const Items all = items(args);
+    const size_t n = size_t(std::ranges::find_if(all, is_text) - all.begin());
+    if (n == all.size()) throw nb::type_error("flashlight::run has no program");
+    const nb::list symbols = n + 1 < all.size() ? nb::cast<nb::list>(args[n + 1]) : nb::list();
+    const bool tune = n + 2 < all.size() && nb::cast<bool>(args[n + 2]);
+    const nb::handle program = args[n];
+    const nb::object outputs = run_known({all.first(n), items(symbols), program, tune});
+    if (outputs.is_valid()) return outputs[0];
+    nb::list inputs;
+    for (PyObject* input : all.first(n)) inputs.append(nb::handle(input));
+    return otherwise_(inputs, symbols, program, tune)[0];
   }
 
   /// Outputs: (shape, strides, dtype) of each.
@@ -140,16 +170,15 @@ class Calls {
   }
 
   /// Nothing where a tensor or a size is not what it is in a plain call.
-  std::optional<Asked> read(nb::handle inputs, nb::handle symbols) const {
+  std::optional<Asked> read(const Call& call) const {
     Asked out;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(inputs.ptr()); ++i) {
+    for (PyObject* input : call.inputs) {
       dltensor tensor;
-      if (!view(PyList_GET_ITEM(inputs.ptr(), i), tensor)) return {};
-      if (i == 0) out.device = tensor.device;
+      if (!view(input, tensor)) return {};
+      if (out.inputs.empty()) out.device = tensor.device;
       out.inputs.push_back(view_of(tensor, tensor.strides));
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(symbols.ptr()); ++i) {
-      PyObject* const value = PyList_GET_ITEM(symbols.ptr(), i);
+    for (PyObject* value : call.symbols) {
       if (!PyLong_Check(value)) return {};
       out.symbols.push_back(nb::cast<int64_t>(nb::handle(value)));
     }
@@ -192,8 +221,12 @@ class Calls {
   }
 
   /// An invalid object: the call is not like an earlier one, or failed.
-  nb::object run_known(Known& known, nb::handle inputs, nb::handle symbols, bool tune) {
-    const std::optional<Asked> asked = read(inputs, symbols);
+  nb::object run_known(const Call& call) {
+    ++count_;
+    Known* const found = api_ == nullptr ? nullptr : find(call.program, call.tune);
+    if (found == nullptr) return {};
+    Known& known = *found;
+    const std::optional<Asked> asked = read(call);
     if (!asked) return {};
     const std::shared_ptr<const Sizes> sizes = sizes_of(known, *asked);
     if (!sizes) return {};
@@ -207,7 +240,7 @@ class Calls {
     std::vector<api::View> outputs;
     nb::object made = make_outputs(*sizes, outputs);
     if (!made.is_valid()) return {};
-    const api::Where at = where(asked->device, tune);
+    const api::Where at = where(asked->device, call.tune);
     try {
       const nb::gil_scoped_release others_may_run;
       compiled.call(asked->inputs, outputs, asked->symbols, at);
@@ -231,6 +264,7 @@ void bind_calls(nb::module_& m) {
            nb::arg("empty_strided"), nb::arg("tensor_type"))
       .def("run", &Calls::run, nb::arg("inputs"), nb::arg("symbols"), nb::arg("program"),
            nb::arg("tune") = false)
+      .def("run_of", &Calls::run_of, nb::arg("args"))
       .def("remember", &Calls::remember, nb::arg("kernel"), nb::arg("text"), nb::arg("tune"),
            nb::arg("symbols"), nb::arg("device"), nb::arg("outputs"))
       .def("forget", &Calls::forget, nb::arg("text") = nb::none())

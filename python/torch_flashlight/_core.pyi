@@ -214,6 +214,7 @@ class Calls:
     def run(
         self, inputs: list[Any], symbols: list[int], program: str, tune: bool = False
     ) -> list[Any]: ...
+    def run_of(self, *args: Any) -> Any: ...
     def remember(
         self,
         kernel: Any,

@@ -14,7 +14,7 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch._inductor.pattern_matcher import stable_topological_sort
 
 from torch_flashlight import _core as core
-from torch_flashlight import ahead, products
+from torch_flashlight import ahead, kernel, products
 from torch_flashlight.capture import Capture, Left, order_of
 from torch_flashlight.evaluate import loads
 
@@ -150,16 +150,17 @@ def replace(graph, capture, program, nodes, tune=False) -> str:
         inputs = [nodes[i.name] for i in program.inputs]
         inputs = [constant(graph, node) if node.op == "get_attr" else node for node in inputs]
         symbols = [capture.sizes.node(name) for name in program.symbols]
-        arguments = (inputs, symbols, text, *([True] if tune else []))
-        call = graph.call_function(torch.ops.flashlight.run.default, arguments)
-        call.meta["val"] = [node.meta["val"] for node in outputs]
+        call = graph.call_function(*kernel.target_of(inputs, symbols, text, len(outputs), tune))
         if not tune:
             symbols = [s if isinstance(s, int) else s.meta["val"] for s in symbols]
             ahead.build(text, [n.meta["val"] for n in inputs], symbols, capture.sizes)
-        for i, node in enumerate(outputs):
-            item = graph.call_function(operator.getitem, (call, i))
-            item.meta.update(node.meta)
-            node.replace_all_uses_with(item)
+        results = [call]
+        if call.target is torch.ops.flashlight.run.default:
+            call.meta["val"] = [node.meta["val"] for node in outputs]
+            results = [graph.call_function(operator.getitem, (call, i)) for i in range(len(outputs))]
+        for node, result in zip(outputs, results, strict=True):
+            result.meta.update(node.meta)
+            node.replace_all_uses_with(result)
     return text
 
 

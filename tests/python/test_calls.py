@@ -101,6 +101,31 @@ def test_several_outputs_in_their_order_of_dimensions(slow):
     assert [x.stride() for x in got] == [x.stride() for x in want]
 
 
+@pytest.mark.parametrize("tune", [(), (False,), (True,)])
+def test_tensors_one_by_one_are_the_same_call(slow, tune):
+    a = torch.randn(5, 8)
+    for _ in range(3):
+        got = torch.ops.flashlight.run.of1(a, TEXT, [5], *tune)
+        torch.testing.assert_close(got.double(), expected(a), atol=1e-5, rtol=1e-6)
+    assert slow == [(5,)]
+    torch.library.opcheck(torch.ops.flashlight.run.of1, (a, TEXT, [5], *tune))
+    with pytest.raises(TypeError, match="no program"):
+        kernel.calls.run_of(a)
+
+
+@pytest.mark.parametrize("biases", [1, 2, kernel.MOST_INPUTS])
+def test_many_inputs_are_one_call(slow, biases):
+    def fn(q, k, v, *more):
+        return torch.softmax(sum(more, q @ k.transpose(-2, -1)), -1) @ v
+
+    args = [torch.randn(2, 20, 8) for _ in range(3)] + [torch.randn(20) for _ in range(biases)]
+    compiled = torch.compile(fn, backend="flashlight")
+    with torch.no_grad():
+        for _ in range(3):
+            oracle.check(compiled(*args), fn, args, length=20)
+    assert len(slow) == 1
+
+
 def test_explain_knows_the_sizes_of_the_last_call(slow):
     case = CASES["causal"]
     fn = torch.compile(case.fn, backend="flashlight", dynamic=True)
