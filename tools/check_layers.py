@@ -9,9 +9,11 @@ from tools import tree
 # Folder of src -> what it may include beside itself: folders, or single headers.
 # Of the IR, what addresses and expressions are printed from: no passes, no programs.
 IR_FOR_CODEGEN = (
+    "ir/degrees.h",
     "ir/node.h",
     "ir/op_table.h",
     "ir/ops.def",
+    "ir/ranges.h",
     "ir/rewrite.h",
     "ir/simplify.h",
     "ir/type.h",

@@ -157,7 +157,9 @@ def replace(graph, capture, program, nodes, tune=False) -> str:
         results = [call]
         if call.target is torch.ops.flashlight.run.default:
             call.meta["val"] = [node.meta["val"] for node in outputs]
-            results = [graph.call_function(operator.getitem, (call, i)) for i in range(len(outputs))]
+            results = [
+                graph.call_function(operator.getitem, (call, i)) for i in range(len(outputs))
+            ]
         for node, result in zip(outputs, results, strict=True):
             result.meta.update(node.meta)
             node.replace_all_uses_with(result)

@@ -19,9 +19,16 @@ struct RandomProgram {
   std::string summary;  // what the generator chose, for messages
 };
 
+enum class Sort {
+  Any,
+  /// For matrix units: bf16 or f16, weights rounded before they meet the values, lengths of several
+  /// tiles; scores that may be far apart, rows without a key.
+  Half,
+};
+
 class Generator {
  public:
-  explicit Generator(uint64_t seed) : rng_(seed) {}
+  explicit Generator(uint64_t seed, Sort sort = Sort::Any) : rng_(seed), sort_(sort) {}
 
   RandomProgram run() {
     sizes();
@@ -52,7 +59,12 @@ class Generator {
     return builder_.add_symbol(name, value);
   }
 
+  bool half() const { return sort_ == Sort::Half; }
+  /// Weights may be out of the range of their type: only a softmax keeps it.
+  bool out_of_range() const { return half() && (far_apart_ || float_dtype_ == ir::DType::F16); }
+
   void sizes() {
+    if (half()) return large_sizes();
     batch_ = size(1 + pick(3), 0.3);
     kv_heads_ = size(1 + pick(3), 0.2);
     group_ = ir::constant(1 + (chance(0.3) ? pick(3) : 0));
@@ -65,6 +77,23 @@ class Generator {
     scale_ = 1 / std::sqrt(static_cast<double>(d));
     const ir::DType dtypes[] = {ir::DType::BF16, ir::DType::F16, ir::DType::F32};
     float_dtype_ = dtypes[chance(0.2) ? pick(2) : 2];
+  }
+
+  void large_sizes() {
+    batch_ = size(1 + pick(2), 0.5);
+    kv_heads_ = size(1 + pick(2), 0.2);
+    group_ = ir::constant(1 + (chance(0.3) ? pick(3) : 0));
+    rows_ = size(1 + pick(chance(0.5) ? 300 : 140), 0.7);
+    keys_ = chance(0.5) ? rows_ : size(1 + pick(chance(0.5) ? 300 : 140), 0.7);
+    const auto width = [this] {
+      return ir::constant(chance(0.9) ? 8 * (1 + pick(16)) : 1 + pick(80));
+    };
+    dim_ = width();
+    value_dim_ = chance(0.5) ? dim_ : width();
+    scale_ = 1 / std::sqrt(static_cast<double>(ir::evaluate(dim_, symbols_)));
+    far_apart_ = chance(0.2);
+    if (far_apart_) note("far apart"), scale_ *= 30;
+    float_dtype_ = chance(0.3) ? ir::DType::F16 : ir::DType::BF16;
   }
 
   // ---- inputs: multiples of 1/128 in [-1, 1], which even bf16 holds exactly
@@ -122,7 +151,8 @@ class Generator {
 
   T scores() {
     T s = contraction();
-    for (int more = chance(0.2) ? 1 + static_cast<int>(pick(2)) : 0; more > 0; --more) {
+    for (int more = chance(far_apart_ ? 0 : 0.2) ? 1 + static_cast<int>(pick(2)) : 0; more > 0;
+         --more) {
       note("another contraction");
       const ir::Op op = chance(0.5) ? ir::Op::Add : ir::Op::Mul;
       s = map(op, {s, contraction()});
@@ -165,7 +195,7 @@ class Generator {
     }
   }
 
-  // ---- masks. The first key is always seen, so that no row is empty.
+  // ---- masks. The first key is always seen, so that no row is empty; but for rows of Sort::Half.
   T predicate() {
     const T i = positions(rows_, true), j = positions(keys_, false);
     const T width = integer(1 + pick(12));
@@ -203,28 +233,35 @@ class Generator {
   }
 
   T masked(const T& s) {
+    const bool empty = half() && chance(0.3);
     const T first = test(ir::Op::Eq, positions(keys_, false), integer(0));
-    const T keep = builder_.map(ir::Op::Or, {predicate(), first}, ir::DType::Bool);
+    const T seen = predicate();
+    const T keep = empty ? seen : builder_.map(ir::Op::Or, {seen, first}, ir::DType::Bool);
     constexpr double kInf = std::numeric_limits<double>::infinity();
-    switch (pick(4)) {
+    if (empty) note("empty rows");
+    switch (empty ? 2 * pick(2) : pick(4)) {
       case 0:
         note("filled with a finite value");
         return builder_.where(keep, s, scalar(-1e9), ir::DType::F32);
       case 1:
         note("added");
-        return map(ir::Op::Add, {s, builder_.where(keep, scalar(0), scalar(-1e9), ir::DType::F32)});
+        return map(ir::Op::Add, {s, builder_.where(keep, scalar(0), scalar(half() ? -1e4 : -1e9),
+                                                   ir::DType::F32)});
       default:
         return builder_.where(keep, s, scalar(-kInf), ir::DType::F32);
     }
   }
 
   // ---- weights of the keys, and their contraction with the values
-  T contract(const T& weights) { return builder_.matmul(weights, values_, ir::DType::F32); }
+  T contract(const T& weights) {
+    const T w = half() ? builder_.cast(weights, float_dtype_) : weights;
+    return builder_.matmul(w, values_, ir::DType::F32);
+  }
 
   T attend(int which) {
     const T s = scores();
     if (which == 0 && chance(0.15)) summary_output(s);
-    switch (pick(7)) {
+    switch (out_of_range() ? 6 : pick(7)) {
       case 0:
         note("sigmoid");
         return contract(map(ir::Op::Sigmoid, {s}));
@@ -266,7 +303,7 @@ class Generator {
     const T m = reduce(ir::Reduce::Max, s);
     const T p = map(ir::Op::Exp, {map(ir::Op::Sub, {s, m})});
     T l = reduce(ir::Reduce::Sum, p);
-    if (chance(0.2)) {
+    if (chance(0.2) && !far_apart_) {
       note("off by one");
       l = map(ir::Op::Add, {l, map(ir::Op::Exp, {map(ir::Op::Neg, {m})})});
     }
@@ -301,6 +338,8 @@ class Generator {
   }
 
   std::mt19937_64 rng_;
+  Sort sort_;
+  bool far_apart_ = false;
   ir::Builder builder_;
   ir::Expr batch_, kv_heads_, group_, rows_, keys_, dim_, value_dim_;
   double scale_ = 1;
@@ -311,6 +350,8 @@ class Generator {
   std::string summary_;
 };
 
-inline RandomProgram random_program(uint64_t seed) { return Generator(seed).run(); }
+inline RandomProgram random_program(uint64_t seed, Sort sort = Sort::Any) {
+  return Generator(seed, sort).run();
+}
 
 }  // namespace flashlight::fuzz

@@ -50,6 +50,24 @@ def test_rows_far_apart():
     check(FULL.fn, (q, k, v), 512)
 
 
+def scaled_by_data(q, k, v, temperature):
+    return torch.softmax(q @ k.mT * temperature[:, None, None], -1) @ v
+
+
+def normalised_relu(q, k, v, bias):
+    weights = torch.relu(torch.tanh(q @ k.mT / 16) * 2 + bias)
+    return weights / (weights.sum(-1, keepdim=True) + 1) @ v
+
+
+@pytest.mark.parametrize("S", [300, 512])
+def test_columns_past_the_end_weigh_nothing(S):
+    """A score of -inf there does not help where its factor is data, or where it is bounded."""
+    q, k, v = tensors(FULL, S=S)
+    check(scaled_by_data, (q, k, v, torch.tensor([0.0, -0.1], device="cuda").to(q.dtype)), S)
+    bias = (torch.arange(S * S, device="cuda") % 7 - 2).view(S, S).to(q.dtype)
+    check(normalised_relu, (q, k, v, bias), S)
+
+
 def test_values_that_are_not_finite():
     q, k, v = tensors(CAUSAL)
     v[0, 0, 7, 3], v[0, 1, 9, 5] = math.inf, math.nan

@@ -204,6 +204,15 @@ def written_out(guarded):
     return attention
 
 
+@pytest.mark.parametrize("temperature", [0.0, -0.5])
+def test_a_temperature_from_data(temperature):
+    def fn(q, k, v, t):
+        return torch.softmax(q @ k.transpose(-2, -1) * t, -1) @ v
+
+    args = CASES["full"].make(H=2, S=129, D=32)
+    check(fn, (*args, torch.tensor([temperature])), length=129)
+
+
 @pytest.mark.parametrize("guarded", [False, True])
 def test_log_sum_exp_of_rows_without_keys(guarded):
     """NaN where eager subtracts -inf from -inf, -inf by torch.logsumexp."""

@@ -48,7 +48,8 @@ EmulatedMap encode(const codegen::cuda::TensorMap& map, const DeviceTensor& tens
     require(out.size[d] > 0, "a tensor without elements");
     out.box[d] = static_cast<unsigned>(map.box[d]);
     if (d == 0) continue;
-    const int64_t stride = tensor.strides.at(map.dims[d]) * bytes;
+    int64_t stride = tensor.strides.at(map.dims[d]) * bytes;
+    if (out.size[d] == 1) stride = (stride + 15) / 16 * 16;  // means nothing, as in the runtime
     require(stride >= 0 && stride % 16 == 0, "a stride is no multiple of 16 bytes");
     out.stride[d - 1] = static_cast<unsigned long long>(stride);
   }

@@ -2,9 +2,10 @@
 // folded into one fused product, value fragments that follow a reference late.
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "codegen/cuda/fragment_text.h"
+#include "ir/degrees.h"
+#include "ir/ranges.h"
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
 #include "support/error.h"
@@ -16,52 +17,6 @@ using namespace ir;
 namespace {
 
 constexpr double kLog2E = 1.4426950408889634;
-
-/// Value of an expression where loads and unbound symbols have values of their own, drawn once.
-class Sample {
- public:
-  explicit Sample(unsigned seed) : random_(seed) {}
-  std::map<std::string, double> bound;
-
-  double operator()(Expr e) {
-    if (const auto it = known_.find(e); it != known_.end()) return it->second;
-    return known_[e] = compute(e);
-  }
-  void forget() { known_.clear(); }
-
- private:
-  double compute(Expr e) {
-    switch (e->op) {
-      case Op::Const:
-        return const_value(e);
-      case Op::Axis:
-        return draw("axis " + e->name());
-      case Op::Symbol:
-        return draw(e->name());
-      case Op::Load:
-        return draw(e->name());
-      case Op::Where:
-        return (*this)(e->args[0]) != 0 ? (*this)(e->args[1]) : (*this)(e->args[2]);
-      case Op::Cast:
-        return (*this)(e->args[0]);
-      default:
-        break;
-    }
-    const double a = (*this)(e->args[0]), b = e->args.size() > 1 ? (*this)(e->args[1]) : 0;
-    return op_value(e->op, a, b);
-  }
-  double draw(const std::string& name) {
-    if (const auto it = bound.find(name); it != bound.end()) return it->second;
-    return bound[name] = std::uniform_real_distribution<double>(0.5, 2)(random_);
-  }
-
-  std::mt19937 random_;
-  std::unordered_map<Expr, double> known_;
-};
-
-}  // namespace
-
-namespace {
 
 /// A sum per row of the very weights that `values` are summed with, all of them positive: where it
 /// is small, so are they, and no product of theirs has overflowed.
@@ -78,44 +33,33 @@ bool is_bounded(const tile::Pass& pass, const tile::State& values) {
 
 }  // namespace
 
-/// Sums of exp(x - r) may keep any r, if what leaves the kernel is the same for all of them: seen
-/// by evaluating outputs at states that belong to references a distance apart.
+/// Sums of exp(x - r) may keep any r, if nothing that leaves the kernel follows it.
 std::string FragmentText::not_frozen(const tile::Pass& pass) const {
   if (!lazy(pass)) return "a reference is more than the scale of sums of exponentials";
   if (plan_.kernel.passes.size() != 1) return "there are several passes";
   for (const tile::State& s : pass.states)
     if (s.contraction && !s.references.empty() && !is_bounded(pass, s))
       return "no sum of positive weights tells whether " + s.name + " overflowed";
-  for (unsigned seed = 1; seed <= 3; ++seed) {
-    auto outputs = [&](double distance) {
-      Sample sample(seed);
-      for (const tile::State& s : pass.states) {
-        const double held = sample(symbol(s.name, s.type));
-        const bool moves = !s.references.empty();
-        const bool target = std::any_of(
-            pass.references.begin(), pass.references.end(),
-            [&](const StreamReference& r) { return r.target == symbol(s.name, s.type); });
-        if (moves) sample.bound[s.name] = held * std::exp(-distance);
-        if (target) sample.bound[s.name] = held + distance;
-      }
-      sample.forget();
-      for (const auto& f : pass.finals) sample.bound[f.name] = sample(f.body), sample.forget();
-      for (const tile::Statement& s : plan_.kernel.epilogue)
-        sample.bound[s.name] = sample(s.body), sample.forget();
-      std::vector<double> out;
-      for (const Store& o : plan_.kernel.outputs) out.push_back(sample(o.body));
-      return out;
-    };
-    const std::vector<double> a = outputs(0), b = outputs(0.7);
-    for (size_t k = 0; k < a.size(); ++k)
-      if (!(std::fabs(a[k] - b[k]) <= 1e-9 * (1 + std::fabs(a[k]))))
-        return "output " + plan_.kernel.outputs[k].name + " shows the reference";
+  for (const StreamReference& r : pass.references) {
+    std::map<std::string, Degree> known;
+    for (const tile::State& s : pass.states) {
+      if (s.references == std::vector{r.name}) known[s.name] = {Degree::Power, -1};
+      if (r.target == symbol(s.name, s.type)) known[s.name] = {Degree::Shift, 1};
+    }
+    for (const auto& f : pass.finals) known[f.name] = degree_of(f.body, known);
+    for (const tile::Statement& s : plan_.kernel.epilogue) {
+      const Degree d = degree_of(s.body, known);
+      known[s.name] = s.op == Reduce::None || d.is_none() ? d : Degree{Degree::Other};
+    }
+    for (const Store& o : plan_.kernel.outputs)
+      if (!degree_of(o.body, known).is_none()) return "output " + o.name + " shows the reference";
   }
   return "";
 }
 
 /// Element values that may be set to -inf in columns that do not exist, so that nothing after them
-/// has to look at the column again: with these every state gets its identity and every operand 0.
+/// has to look at the column again: with these every state gets its identity and every operand 0,
+/// whatever the data.
 std::vector<std::string> FragmentText::mask_at(const tile::Pass& pass) const {
   std::vector<std::string> scores, made;
   for (const tile::Contraction& c : pass.contractions) scores.push_back(c.value);
@@ -124,24 +68,17 @@ std::vector<std::string> FragmentText::mask_at(const tile::Pass& pass) const {
         s.type == Type::F32 && s.op == Reduce::None &&
         std::find(scores.begin(), scores.end(), s.name) == scores.end())
       made.push_back(s.name);
-  auto identities = [&](const std::vector<std::string>& dead) {
-    for (unsigned seed = 1; seed <= 4; ++seed) {
-      Sample sample(seed);
-      for (const std::string& name : dead) sample.bound[name] = -INFINITY;
-      for (auto* list : {&pass.before, &pass.after})
-        for (const tile::Statement& s : *list) {
-          if (plan_.operand_of.count(s.name) || s.op != Reduce::None || sample.bound.count(s.name))
-            continue;
-          sample.forget();
-          sample.bound[s.name] = sample(s.body);
-        }
-      sample.forget();
-      for (const tile::State& s : pass.states) {
-        const double got = s.contraction ? sample.bound.at(s.contraction->a) : sample(s.body);
-        if (got != (s.contraction ? 0.0 : const_value(reduce_identity(s.op, s.type)))) return false;
-      }
-    }
-    return true;
+  const auto identities = [&](const std::vector<std::string>& dead) {
+    std::map<std::string, ValueRange> known;
+    for (const std::string& name : dead) known.emplace(name, ValueRange::at(-INFINITY));
+    for (auto* list : {&pass.before, &pass.after})
+      for (const tile::Statement& s : *list)
+        if (!plan_.operand_of.count(s.name) && s.op == Reduce::None && !known.count(s.name))
+          known.emplace(s.name, range_of(s.body, known));
+    return std::all_of(pass.states.begin(), pass.states.end(), [&](const tile::State& s) {
+      if (s.contraction) return known.at(s.contraction->a).is(0);
+      return range_of(s.body, known).is(const_value(reduce_identity(s.op, s.type)));
+    });
   };
   if (!made.empty() && identities(made)) return made;
   if (identities(scores)) return scores;
