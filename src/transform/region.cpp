@@ -49,7 +49,8 @@ int float_work(const Computation& c) {
   visit(c.body, [&](Expr e) {
     if (!is_float(e->type) || e->op <= Op::Load || e->op == Op::Cast) return;
     bool simple = e->op == Op::Where || e->op == Op::Neg || e->op == Op::Add || e->op == Op::Sub ||
-                  e->op == Op::Mul || e->op == Op::Max || e->op == Op::Min || e->op == Op::Abs;
+                  e->op == Op::Mul || e->op == Op::Max || e->op == Op::Min || e->op == Op::Abs ||
+                  (e->op == Op::Div && is_const(e->args[1]));
     work += simple ? 1 : 10;
   });
   return work;

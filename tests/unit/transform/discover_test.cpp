@@ -95,6 +95,18 @@ TEST(Discover, TwoMapsAndADistanceAreMadeInTheSameRegion) {
   EXPECT_EQ(d.regions[0].program.inputs.size(), 6u);  // nothing score-sized is read
 }
 
+TEST(Discover, AFactorOfAHeadIsMadeInside) {
+  const auto d = discover(
+      "input q : f32[4, 40, 8]\ninput k : f32[4, 50, 8]\ninput w : f32[4]\n"
+      "compute half[h:4] : f32 = w[h] * 0.3 / 2.0\n"
+      "compute s[h:4, i:40, j:50] : f32 = sum[d:8] q[h,i,d]*k[h,j,d]\n"
+      "compute t[h:4, i:40, j:50] : f32 = s[h,i,j] * half[h]\n"
+      "compute m[h:4, i:40] : f32 = max[j:50] t[h,i,j]\n"
+      "compute l[h:4, i:40] : f32 = sum[j:50] exp(t[h,i,j] - m[h,i])\noutput l\n");
+  ASSERT_EQ(d.regions.size(), 1u);
+  EXPECT_TRUE(d.regions[0].program.input("w")) << "else one more kernel, for four numbers";
+}
+
 // Whoever is first takes the difference into its epilogue; the other one hands its result over.
 TEST(Discover, TwoAttentionsThatMeetInOneEpilogueAreTwoRegions) {
   std::string text =
