@@ -4,6 +4,8 @@
 //   FLASHLIGHT_FUZZ_VERBOSE=1                      prints what became of each seed
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "fuzz/random_program.h"
 #include "fuzz/seeds.h"
 #include "unit/codegen/cuda/fragment_run.h"
@@ -26,6 +28,8 @@ class FragmentTrial {
     run_.loop_tile = kTiles[pick(std::size(kTiles))];
     run_.aligned = pick(6) > 0;
     run_.unit_strides = pick(8) > 0;
+    for (const ir::Input& i : random_.program.inputs)
+      if (i.shape.size() > 1 && pick(3) == 0) lay_out(i);
     run_.options.seed = static_cast<uint32_t>(pick(1000));
     run_.options.multiprocessors = static_cast<int>(1 + pick(4));
   }
@@ -34,6 +38,7 @@ class FragmentTrial {
     return random_.summary + "; " + run_.path + ", " + run_.type + ", warps " +
            std::to_string(run_.warps) + ", stages " + std::to_string(run_.stages) + ", teams " +
            std::to_string(run_.teams) + ", columns " + std::to_string(run_.loop_tile) +
+           (run_.options.order.empty() ? "" : ", other layouts") +
            (run_.aligned ? "" : ", not aligned") + (run_.unit_strides ? "" : ", any strides");
   }
   const ir::Program& program() const { return random_.program; }
@@ -64,6 +69,15 @@ class FragmentTrial {
 
  private:
   int64_t pick(int64_t n) { return static_cast<int64_t>(rng_() % static_cast<uint64_t>(n)); }
+
+  /// Dimensions in any order, often with the last one where it is.
+  void lay_out(const ir::Input& input) {
+    std::vector<int> order(input.shape.size());
+    std::iota(order.begin(), order.end(), 0);
+    const auto moved = static_cast<int64_t>(order.size()) - (pick(4) > 0);
+    for (int64_t d = 1; d < moved; ++d) std::swap(order[d], order[pick(d + 1)]);
+    run_.options.order[input.name] = order;
+  }
 
   std::string float_type() const {
     return random_.program.inputs[0].dtype == ir::DType::F16 ? "f16" : "bf16";

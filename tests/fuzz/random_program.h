@@ -86,6 +86,7 @@ class Generator {
     rows_ = size(1 + pick(chance(0.5) ? 300 : 140), 0.7);
     keys_ = chance(0.5) ? rows_ : size(1 + pick(chance(0.5) ? 300 : 140), 0.7);
     const auto width = [this] {
+      if (chance(0.1)) return ir::constant(16 * (9 + pick(12)));
       return ir::constant(chance(0.9) ? 8 * (1 + pick(16)) : 1 + pick(80));
     };
     dim_ = width();
