@@ -1,5 +1,8 @@
 #include "transform/online.h"
 
+#include <algorithm>
+#include <set>
+
 #include "ir/rewrite.h"
 #include "support/error.h"
 #include "transform/rests.h"
@@ -96,24 +99,70 @@ class Order {
   Places& places_;
 };
 
-bool place_sum(Draft& draft, Places& places, const Reduction& red) {
+using Names = std::set<std::string>;
+
+bool mentions(Expr e, const Names& names) {
+  const std::vector<Expr> symbols = ir::symbols_of(e);
+  return std::any_of(symbols.begin(), symbols.end(),
+                     [&](Expr s) { return names.contains(s->name()); });
+}
+
+/// Does a where make elements 0 after they met a row's value, as softmax(..).masked_fill(m, 0)
+/// does?
+bool zeroes(Expr e, const Names& rows) {
+  const auto arg = [&](size_t i) { return zeroes(e->args[i], rows); };
+  const auto is_free = [&](size_t i) { return !mentions(e->args[i], rows); };
+  switch (e->op) {
+    case Op::Where:
+      return (ir::is_const(e->args[1], 0) && !is_free(2)) ||
+             (ir::is_const(e->args[2], 0) && !is_free(1));
+    case Op::Cast:
+    case Op::Neg:
+      return arg(0);
+    case Op::Add:
+    case Op::Sub:
+      return (arg(0) && (arg(1) || is_free(1))) || (arg(1) && is_free(0));
+    case Op::Mul:
+      return (arg(0) && is_free(1)) || (arg(1) && is_free(0));
+    case Op::Div:
+      return arg(0) && is_free(1);
+    default:
+      return false;
+  }
+}
+
+/// A state times what moved out of the loop; 0 where the state is 0, whatever moved: in rows
+/// without a live element it is 1 / 0.
+Expr shielded(const Term& rest, Type type, const Names& rows) {
+  const Expr value = to_expr(rest, type), state = rest.factors.front().first;
+  if (!mentions(value, rows)) return value;
+  const Expr zero = ir::constant(0.0, type);
+  return ir::where(ir::binary(Op::Eq, as(state, type), zero), zero, value);
+}
+
+bool place_sum(Draft& draft, Places& places, const Reduction& red, const Names& rows) {
+  const Type type = red.body->type;
   const auto body = places.decompose(red.body);
   if (!body) return false;
   Sum total;
+  Expr shielded_total;
   for (const Term& t : *body) {
-    const auto rest = add_rest(draft, places, t, red.body->type);
+    const auto rest = add_rest(draft, places, t, type);
     if (!rest) return false;
     add(total, {*rest});
+    const Expr part = shielded(*rest, type, rows);
+    shielded_total = shielded_total ? shielded_total + part : part;
   }
-  draft.finish(red.name, to_expr(total, red.body->type));
+  draft.finish(red.name,
+               shielded_total && zeroes(red.body, rows) ? shielded_total : to_expr(total, type));
   return true;
 }
 
 /// True when the reduction joins the pass.
-bool place(Draft& draft, const Reduction& red) {
+bool place(Draft& draft, const Reduction& red, const Names& rows) {
   Places places(draft.scope());
   const Type type = red.body->type;
-  if (red.op == Reduce::Sum && ir::is_float(type)) return place_sum(draft, places, red);
+  if (red.op == Reduce::Sum && ir::is_float(type)) return place_sum(draft, places, red, rows);
   Expr value;
   if (!places.waits(red.body))
     value = draft.state(red.op, red.body);
@@ -140,7 +189,9 @@ std::vector<Pass> make_online(const std::vector<Reduction>& reductions,
   std::set<std::string> taken(positive.begin(), positive.end());
   for (const std::string& name : positive) signs.learn(name, Sign::Positive);
   for (Expr leaf : leaves) taken.insert(leaf->name());
+  Names rows;
   for (const Reduction& red : reductions) {
+    rows.insert(red.name);
     taken.insert(red.name);
     for (Expr s : ir::symbols_of(red.body)) taken.insert(s->name());
     signs.learn(red.name, signs.of(red.op, red.body));
@@ -152,7 +203,7 @@ std::vector<Pass> make_online(const std::vector<Reduction>& reductions,
     std::vector<Reduction> later;
     for (const Reduction& red : todo) {
       Draft trial = draft;
-      if (!waits_for(red, later) && place(trial, red))
+      if (!waits_for(red, later) && place(trial, red, rows))
         draft = std::move(trial);
       else
         later.push_back(red);

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from examples.cases import CASES
 from tests.support import backend, oracle
@@ -202,6 +203,43 @@ def written_out(guarded):
         return weights @ v / (1 + total), (m + total.log()).squeeze(-1)
 
     return attention
+
+
+IDIOMS = {  # rows without a key, as models treat them
+    "zeroed": lambda s, mask: s.masked_fill(mask, -math.inf).softmax(-1).masked_fill(mask, 0.0),
+    "where": lambda s, mask: torch.where(mask, 0.0, s.masked_fill(mask, -math.inf).softmax(-1)),
+    "difference": lambda s, mask: sum(
+        c * (t * s).masked_fill(mask, -math.inf).softmax(-1).masked_fill(mask, 0.0)
+        for c, t in ((1, 1), (-0.3, 0.5))
+    ),
+    "not a number": lambda s, mask: s.masked_fill(mask, -math.inf).softmax(-1).nan_to_num(),
+    "threshold": lambda s, mask: F.threshold(s.masked_fill(mask, -math.inf).softmax(-1), 0.02, 0.0),
+    "above": lambda s, mask: (lambda w: torch.where(w > 0.02, w, 0.0))(
+        s.masked_fill(mask, -math.inf).softmax(-1)
+    ),
+    "multiplied": lambda s, mask: s.masked_fill(mask, -math.inf).softmax(-1) * ~mask,  # NaN
+    "exponentials": lambda s, mask: (  # 0 / 0
+        lambda e: e / e.sum(-1, keepdim=True)
+    )((s - s.amax(-1, keepdim=True)).exp().masked_fill(mask, 0.0)),
+    "never zero": lambda s, mask: (lambda e: e / (e.sum(-1, keepdim=True) + 1e-6))(
+        (s - s.amax(-1, keepdim=True)).exp().masked_fill(mask, 0.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("S", [70, 129])
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_rows_without_a_key(idiom, S):
+    def fn(q, k, v, mask):
+        return IDIOMS[idiom](q @ k.transpose(-2, -1) / 4, mask) @ v
+
+    mask = torch.rand(S, S) < 0.5
+    mask[3] = mask[40] = True
+    q, k, v = CASES["full"].make(H=2, S=S, D=16)
+    compiled = backend.compiled(fn)
+    got, want = compiled(q, k, v, mask), fn(q, k, v, mask)
+    assert torch.equal(got.isnan(), want.isnan())
+    oracle.check(got, fn, (q, k, v, mask), length=S)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -0.5])
