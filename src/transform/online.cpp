@@ -107,30 +107,6 @@ bool mentions(Expr e, const Names& names) {
                      [&](Expr s) { return names.contains(s->name()); });
 }
 
-/// Does a where make elements 0 after they met a row's value, as softmax(..).masked_fill(m, 0)
-/// does?
-bool zeroes(Expr e, const Names& rows) {
-  const auto arg = [&](size_t i) { return zeroes(e->args[i], rows); };
-  const auto is_free = [&](size_t i) { return !mentions(e->args[i], rows); };
-  switch (e->op) {
-    case Op::Where:
-      return (ir::is_const(e->args[1], 0) && !is_free(2)) ||
-             (ir::is_const(e->args[2], 0) && !is_free(1));
-    case Op::Cast:
-    case Op::Neg:
-      return arg(0);
-    case Op::Add:
-    case Op::Sub:
-      return (arg(0) && (arg(1) || is_free(1))) || (arg(1) && is_free(0));
-    case Op::Mul:
-      return (arg(0) && is_free(1)) || (arg(1) && is_free(0));
-    case Op::Div:
-      return arg(0) && is_free(1);
-    default:
-      return false;
-  }
-}
-
 /// A state times what moved out of the loop; 0 where the state is 0, whatever moved: in rows
 /// without a live element it is 1 / 0.
 Expr shielded(const Term& rest, Type type, const Names& rows) {
@@ -153,8 +129,7 @@ bool place_sum(Draft& draft, Places& places, const Reduction& red, const Names& 
     const Expr part = shielded(*rest, type, rows);
     shielded_total = shielded_total ? shielded_total + part : part;
   }
-  draft.finish(red.name,
-               shielded_total && zeroes(red.body, rows) ? shielded_total : to_expr(total, type));
+  draft.finish(red.name, shielded_total && red.zeroed ? shielded_total : to_expr(total, type));
   return true;
 }
 

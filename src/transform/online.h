@@ -19,6 +19,7 @@ struct Reduction {
   std::string name;
   ir::Reduce op;
   ir::Expr body;
+  bool zeroed = false;  // see transform/zeroed.h
 };
 
 /// value = op_j body(j, references), exact for any value of the references.

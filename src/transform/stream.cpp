@@ -7,6 +7,7 @@
 #include "transform/canonicalize.h"
 #include "transform/frame.h"
 #include "transform/online.h"
+#include "transform/zeroed.h"
 
 namespace flashlight::transform {
 namespace {
@@ -175,9 +176,11 @@ class Assembly {
 
   void solve(Stream& s) {
     std::vector<Reduction> problem;
-    for (const std::string& n : in_order(frame_, Role::State)) {
+    const std::vector<std::string> names = in_order(frame_, Role::State);
+    const std::set<std::string> rows(names.begin(), names.end());
+    for (const std::string& n : names) {
       const Computation& c = frame_.reductions.at(n).computation;
-      problem.push_back({n, c.op, abstraction_.abstract(c.body)});
+      problem.push_back({n, c.op, abstraction_.abstract(c.body), zeroes_dead_rows(c.body, rows)});
     }
     for (const Pass& p : make_online(problem, abstraction_.leaves()))
       s.passes.push_back(convert(p));

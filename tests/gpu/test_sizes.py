@@ -68,6 +68,17 @@ def test_columns_past_the_end_weigh_nothing(S):
     check(normalised_relu, (q, k, v, bias), S)
 
 
+def zeroed(q, k, v, mask):
+    return (q @ k.mT / 8).masked_fill(mask, -math.inf).softmax(-1).masked_fill(mask, 0.0) @ v
+
+
+def test_rows_without_a_key_may_be_zeroed():
+    mask = torch.rand(300, 300, device="cuda") < 0.5
+    mask[3] = mask[256:] = True
+    got = check(zeroed, (*tensors(FULL), mask), 300)
+    assert not got[..., 256:, :].any()
+
+
 def test_values_that_are_not_finite():
     q, k, v = tensors(CAUSAL)
     v[0, 0, 7, 3], v[0, 1, 9, 5] = math.inf, math.nan

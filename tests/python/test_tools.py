@@ -132,9 +132,9 @@ def test_long_files_fail(plant, path, good, bad):
 
 
 def test_budgets_are_kept(plant):
-    door = {f"python/torch_flashlight/m{i}.py": "\n" * 300 for i in range(6)}
+    door = {f"python/torch_flashlight/m{i}.py": "\n" * 300 for i in range(7)}
     assert check_sizes.measure(plant(door)).failures == [
-        f"python/torch_flashlight: {6 * 300} lines (limit {check_sizes.FRONT_DOOR_BUDGET})"
+        f"python/torch_flashlight: {7 * 300} lines (limit {check_sizes.FRONT_DOOR_BUDGET})"
     ]
     core = {f"src/ir/m{i}.cpp": "\n" * 400 for i in range(70)}
     device = {"src/codegen/cpu/device/a.h": "\n" * 400}
