@@ -20,7 +20,7 @@ import torch
 
 from bench import gpu_worker, machine, results
 from bench.gpu_calls import CALLS
-from bench.gpu_problems import PARTS, problems
+from bench.gpu_problems import OWN_CASES, PARTS, problems
 from examples.cases import CASES
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -35,7 +35,8 @@ def options(words=None):
     parts = [*PARTS, "calls"]
     parser.add_argument("--parts", nargs="*", choices=parts, default=parts, help="of the table")
     parser.add_argument("--quick", action="store_true", help="dense problems of length 4096 only")
-    parser.add_argument("--only", nargs="*", choices=CASES, help="programs to measure; default all")
+    names = {**CASES, **OWN_CASES}
+    parser.add_argument("--only", nargs="*", choices=names, help="programs to measure; default all")
     parser.add_argument("--dtype", choices=DTYPES, default="bf16")
     names = [s.NAME for s in gpu_worker.SYSTEMS]
     parser.add_argument("--systems", nargs="*", choices=names, help="to measure; default all")
