@@ -1,6 +1,7 @@
 // What a pass keeps in memory between its two phases, and where its masks are needed.
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "analysis/live.h"
 #include "ir/rewrite.h"
@@ -191,6 +192,9 @@ void PassLowering::ranges() {
   for (Expr p : live.predicates) unmasked = binary(Op::And, unmasked, p);
   pass_.full = range(analysis::must_hold(unmasked, stream_.loop, rows));
 
+  std::set<std::string> lent;  // others write over them
+  for (auto* list : {&pass_.before, &pass_.after})
+    for (const Statement& s : *list) lent.insert(s.alias);
   Assumptions known(live.predicates);
   auto full = [&](std::vector<Statement> list) {
     for (Statement& s : list) {
@@ -198,7 +202,8 @@ void PassLowering::ranges() {
       bool operand = std::any_of(pass_.states.begin(), pass_.states.end(), [&](const State& t) {
         return t.contraction && t.contraction->a == s.name;
       });
-      bool held = s.storage == Storage::Scratch && s.op == Reduce::None && !operand;
+      bool held = s.storage == Storage::Scratch && s.op == Reduce::None && !operand &&
+                  !lent.contains(s.name);
       if (held && cost(s.body, roles_) <= kCheap) s.storage = Storage::Inline, s.alias.clear();
     }
     return list;

@@ -205,6 +205,18 @@ def written_out(guarded):
     return attention
 
 
+@pytest.mark.parametrize("S", [33, 129])
+def test_two_temperatures_under_a_mask(S):
+    """In full tiles masked scores cost nothing, but another value lies in their memory."""
+
+    def fn(q, k, v):
+        i, j = torch.arange(S)[:, None], torch.arange(S)
+        s = (q @ k.transpose(-2, -1) / 4).square().masked_fill(j > i + 7, -math.inf)
+        return (s.softmax(-1) - 0.3 * (s * 0.5).softmax(-1)) @ v
+
+    check(fn, CASES["full"].make(H=3, S=S, D=16), length=S)
+
+
 IDIOMS = {  # rows without a key, as models treat them
     "zeroed": lambda s, mask: s.masked_fill(mask, -math.inf).softmax(-1).masked_fill(mask, 0.0),
     "where": lambda s, mask: torch.where(mask, 0.0, s.masked_fill(mask, -math.inf).softmax(-1)),
