@@ -6,19 +6,16 @@
 #include <gtest/gtest.h>
 
 #include "fuzz/differential.h"
+#include "fuzz/seeds.h"
 
 namespace flashlight::fuzz {
 namespace {
 
-uint64_t number(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(Differential, InterpretersAndMachineCodeAgree) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was found is seen before a crash
-  Differential d(number("FLASHLIGHT_FUZZ_VERBOSE", 0) > 0, number("FLASHLIGHT_FUZZ_CODE", 1) > 0);
-  run_range(d, number("FLASHLIGHT_FUZZ_FIRST", 0), number("FLASHLIGHT_FUZZ_COUNT", 32));
+  Differential d(seed_number("FLASHLIGHT_FUZZ_VERBOSE", 0) > 0,
+                 seed_number("FLASHLIGHT_FUZZ_CODE", 1) > 0);
+  run_range(d, seed_number("FLASHLIGHT_FUZZ_FIRST", 0), seed_number("FLASHLIGHT_FUZZ_COUNT", 32));
   std::printf("%s\n", d.summary().text().c_str());
   EXPECT_EQ(d.summary().wrong, 0) << d.failures();
   EXPECT_LE(d.summary().refused * 50, d.summary().programs) << "more than 2 % are refused";

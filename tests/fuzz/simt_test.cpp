@@ -4,15 +4,11 @@
 
 #include "codegen/cuda/simt.h"
 #include "fuzz/differential.h"
+#include "fuzz/seeds.h"
 #include "support/emulate.h"
 
 namespace flashlight::fuzz {
 namespace {
-
-uint64_t number(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 using Memory = std::map<std::string, std::unique_ptr<GuardedTensor>>;
 
@@ -65,8 +61,8 @@ void run(const Trial& t) {
 }
 
 TEST(Simt, RandomProgramsAgreeWithTheDefinition) {
-  const uint64_t first = number("FLASHLIGHT_FUZZ_FIRST", 0);
-  const uint64_t count = number("FLASHLIGHT_FUZZ_COUNT", 24);
+  const uint64_t first = seed_number("FLASHLIGHT_FUZZ_FIRST", 0);
+  const uint64_t count = seed_number("FLASHLIGHT_FUZZ_COUNT", 24);
   uint64_t ran = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     std::vector<Trial> trials;
