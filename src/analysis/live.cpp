@@ -46,15 +46,8 @@ class Solver {
         return predicate(binary(Op::Ne, p->args[0], constant(0.0, p->args[0]->type)), truth);
       case Op::Xor:
         return differ(p->args[0], p->args[1], truth);
-      case Op::Eq:
-      case Op::Ne:
-      case Op::Lt:
-      case Op::Le:
-      case Op::Gt:
-      case Op::Ge:
-        return comparison(p, truth);
       default:
-        return leaf(p, truth);
+        return is_comparison(p->op) ? comparison(p, truth) : leaf(p, truth);
     }
   }
 

@@ -46,14 +46,9 @@ class Degrees {
       case Op::Max:
       case Op::Min:
         return together(e->args[0], e->args[1]);
-      case Op::Eq:
-      case Op::Ne:
-      case Op::Lt:
-      case Op::Le:
-      case Op::Gt:
-      case Op::Ge:
-        return together(e->args[0], e->args[1]).kind == Degree::Other ? other() : Degree{};
       default:
+        if (is_comparison(e->op))
+          return together(e->args[0], e->args[1]).kind == Degree::Other ? other() : Degree{};
         return e->args.size() == 1 ? unary(e->op, (*this)(e->args[0]), e) : raised(e);
     }
   }

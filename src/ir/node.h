@@ -61,6 +61,8 @@ struct Node {
   Expr extent() const { return args[0]; }                                  // Axis
 };
 
+inline bool is_order(Op op) { return op >= Op::Lt && op <= Op::Ge; }  // lt le gt ge
+inline bool is_comparison(Op op) { return op == Op::Eq || op == Op::Ne || is_order(op); }
 inline bool is_float(Type t) { return t == Type::F32 || t == Type::F64; }
 
 // ---- constructors. They fold constants and drop neutral elements, no more; see simplify.h.

@@ -172,18 +172,12 @@ class Ranges {
         return monotone(e->op, a, b);
       case Op::Not:
         return {op_value(Op::Not, a.hi, 0), op_value(Op::Not, a.lo, 0)};
-      case Op::Eq:
-      case Op::Ne:
-      case Op::Lt:
-      case Op::Le:
-      case Op::Gt:
-      case Op::Ge:
-        return compared(e->op, a, b);
       case Op::IsInf:
         return a.is_finite() ? ValueRange::at(0) : a.lo == a.hi ? ValueRange::at(1) : kTruth;
       case Op::Xor:
         return kTruth;
-      default:  // remainders, sines
+      default:  // comparisons, remainders, sines
+        if (is_comparison(e->op)) return compared(e->op, a, b);
         return a.is_finite() && b.is_finite() ? ValueRange::finite() : ValueRange::anything();
     }
   }

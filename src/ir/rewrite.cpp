@@ -72,6 +72,14 @@ std::unordered_set<std::string> names_loaded(Expr e) {
   return names;
 }
 
+bool mentions_any(Expr e, const std::set<std::string>& names) {
+  bool found = false;
+  visit(e, [&](Expr x) {
+    found |= (x->op == Op::Load || x->op == Op::Symbol) && names.count(x->name()) > 0;
+  });
+  return found;
+}
+
 bool uses(Expr e, Expr node) { return uses_any(e, {node}); }
 
 bool contains(const std::vector<Expr>& list, Expr e) {

@@ -1,6 +1,7 @@
 // Walking and rebuilding expression DAGs; each distinct node is visited once.
 #pragma once
 #include <functional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -21,6 +22,8 @@ void visit(Expr e, const std::function<void(Expr)>& fn);
 std::vector<Expr> axes_of(Expr e);   // distinct Axis nodes in e, as met
 std::vector<Expr> loads_of(Expr e);  // distinct Load nodes in e
 std::unordered_set<std::string> names_loaded(Expr e);
+/// Whether a Load or a Symbol of one of these names is in e.
+bool mentions_any(Expr e, const std::set<std::string>& names);
 bool uses(Expr e, Expr node);
 bool uses_any(Expr e, const std::vector<Expr>& nodes);
 

@@ -10,19 +10,7 @@ namespace {
 using namespace ir;
 using Rows = std::map<Expr, analysis::Interval>;
 
-bool compares(Expr e) {
-  switch (e->op) {
-    case Op::Eq:
-    case Op::Ne:
-    case Op::Lt:
-    case Op::Le:
-    case Op::Gt:
-    case Op::Ge:
-      return e->args[0]->type == Type::Int;
-    default:
-      return false;
-  }
-}
+bool compares(Expr e) { return is_comparison(e->op) && e->args[0]->type == Type::Int; }
 
 Op mirrored(Op op) {
   switch (op) {

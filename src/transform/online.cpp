@@ -1,6 +1,5 @@
 #include "transform/online.h"
 
-#include <algorithm>
 #include <set>
 
 #include "ir/rewrite.h"
@@ -101,17 +100,11 @@ class Order {
 
 using Names = std::set<std::string>;
 
-bool mentions(Expr e, const Names& names) {
-  const std::vector<Expr> symbols = ir::symbols_of(e);
-  return std::any_of(symbols.begin(), symbols.end(),
-                     [&](Expr s) { return names.contains(s->name()); });
-}
-
 /// A state times what moved out of the loop; 0 where the state is 0, whatever moved: in rows
 /// without a live element it is 1 / 0.
 Expr shielded(const Term& rest, Type type, const Names& rows) {
   const Expr value = to_expr(rest, type), state = rest.factors.front().first;
-  if (!mentions(value, rows)) return value;
+  if (!ir::mentions_any(value, rows)) return value;
   const Expr zero = ir::constant(0.0, type);
   return ir::where(ir::binary(Op::Eq, as(state, type), zero), zero, value);
 }

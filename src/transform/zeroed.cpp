@@ -1,6 +1,5 @@
 #include "transform/zeroed.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "ir/rewrite.h"
@@ -14,15 +13,10 @@ namespace {
 
 using Rows = std::set<std::string>;
 
-bool reads(Expr e, const Rows& rows) {
-  const std::vector<Expr> loads = ir::loads_of(e);
-  return std::any_of(loads.begin(), loads.end(), [&](Expr l) { return rows.contains(l->name()); });
-}
-
 /// The condition, or its negation, put in place of what it says.
 void assume(Expr condition, bool truth, ir::Substitution& known) {
   if (condition->op == Op::Not) return assume(condition->args[0], !truth, known);
-  known[condition] = ir::constant(double(truth), ir::Type::Bool);
+  known[condition] = ir::boolean(truth);
   if (condition->op == (truth ? Op::And : Op::Or))
     for (Expr a : condition->args) assume(a, truth, known);
 }
@@ -38,7 +32,7 @@ bool has_infinity(Expr e) {
 /// In a row whose elements are all -inf `x` is NaN. Is there none where the condition is `truth`?
 /// The mask that made it -inf is that condition, or an order that no NaN has.
 bool leaves_dead(Expr condition, bool truth, Expr x, const Rows& rows) {
-  if (reads(condition, rows)) return truth && condition->op >= Op::Lt && condition->op <= Op::Ge;
+  if (ir::mentions_any(condition, rows)) return truth && is_order(condition->op);
   ir::Substitution known;
   assume(condition, truth, known);
   return has_infinity(x) && !has_infinity(ir::substitute(x, known));
@@ -48,7 +42,7 @@ bool leaves_dead(Expr condition, bool truth, Expr x, const Rows& rows) {
 
 bool zeroes_dead_rows(Expr e, const Rows& rows) {
   const auto arg = [&](size_t i) { return zeroes_dead_rows(e->args[i], rows); };
-  const auto is_free = [&](size_t i) { return !reads(e->args[i], rows); };
+  const auto is_free = [&](size_t i) { return !ir::mentions_any(e->args[i], rows); };
   switch (e->op) {
     case Op::Where:
       for (const size_t i : {1, 2})

@@ -294,14 +294,6 @@ std::vector<Expr> outer_axes(const Item& item, const Plan& plan) {
   return outer;
 }
 
-bool mentions(Expr e, const std::string& name) {
-  bool found = false;
-  ir::visit(e, [&](Expr n) {
-    found |= (n->op == ir::Op::Load || n->op == ir::Op::Symbol) && n->name() == name;
-  });
-  return found;
-}
-
 std::vector<std::vector<Item>> group(const std::vector<Item>& items, const Plan& plan) {
   std::vector<std::vector<Item>> groups;
   for (const Item& item : items) {
@@ -309,7 +301,7 @@ std::vector<std::vector<Item>> group(const std::vector<Item>& items, const Plan&
                  outer_axes(groups.back()[0], plan) == outer_axes(item, plan);
     for (size_t i = 0; joins && i < groups.back().size(); i++) {
       const Item& other = groups.back()[i];
-      joins = !mentions(item.body, other.name) || ir::uses_any(item.body, other.keys);
+      joins = !ir::mentions_any(item.body, {other.name}) || ir::uses_any(item.body, other.keys);
     }
     if (joins)
       groups.back().push_back(item);

@@ -34,9 +34,6 @@ Expr lane_axis(const Item& item, const Plan& plan);
 /// Axes of the loops around the lanes, outermost first.
 std::vector<Expr> outer_axes(const Item& item, const Plan& plan);
 
-/// Whether a Load or a Symbol of this name is in e.
-bool mentions(Expr e, const std::string& name);
-
 /// Consecutive items that may share a nest: the same loops, and no item reads from an array what
 /// another one of the nest writes.
 std::vector<std::vector<Item>> group(const std::vector<Item>& items, const Plan& plan);

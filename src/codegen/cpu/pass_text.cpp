@@ -59,7 +59,8 @@ void PhasePrinter::flush() {
       if (!item.transient) continue;
       bool read = false;
       for (size_t o = 0; o < groups.size(); o++)
-        for (const Item& other : groups[o]) read |= o != g && mentions(other.body, item.name);
+        for (const Item& other : groups[o])
+          read |= o != g && ir::mentions_any(other.body, {item.name});
       if (!read) item.array.reset();
     }
   }
@@ -285,9 +286,9 @@ void KernelText::add_final(PhasePrinter& unit, const tile::Pass& pass,
       scope_[f.name] = scope_.at(s.name);
       return;
     }
-    bool shared = certificate && mentions(certificate, s.name);
-    for (const auto& g : pass.finals) shared |= &g != &f && mentions(g.body, s.name);
-    if (!shared && mentions(f.body, s.name)) same = &s;
+    bool shared = certificate && ir::mentions_any(certificate, {s.name});
+    for (const auto& g : pass.finals) shared |= &g != &f && ir::mentions_any(g.body, {s.name});
+    if (!shared && ir::mentions_any(f.body, {s.name})) same = &s;
   }
   Item item;
   item.name = f.name, item.type = type, item.axes = f.axes;

@@ -40,14 +40,6 @@ Expr peel(Reduce op, Expr* body) {
 
 }  // namespace
 
-bool mentions_any(Expr e, const std::set<std::string>& names) {
-  bool found = false;
-  visit(e, [&](Expr x) {
-    found |= (x->op == Op::Load || x->op == Op::Symbol) && names.count(x->name()) > 0;
-  });
-  return found;
-}
-
 bool is_target(const tile::Pass& pass, const tile::State& s) {
   for (const StreamReference& r : pass.references)
     if (r.target && mentions_any(r.target, {s.name})) return true;

@@ -133,8 +133,6 @@ std::vector<Expr> stored_columns(const Plan& plan, const ir::Store& o);
 Expr unset(const ir::StreamReference& r);
 /// Of all statements and states; some are null.
 std::vector<Expr> bodies_of(const tile::Pass& pass);
-/// e loads or names one of these.
-bool mentions_any(Expr e, const std::set<std::string>& names);
 /// References follow the state, and nothing else of the pass does.
 bool is_target(const tile::Pass& pass, const tile::State& s);
 
