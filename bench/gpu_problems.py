@@ -38,6 +38,16 @@ OWN_CASES = {"invariant_point_scalars": replace(CASES["invariant_point"], fn=wit
 
 @dataclass
 class GpuProblem(Problem):
+    tf32: bool = False  # products of float32 may round their operands, as torch's setting has it
+
+    @property
+    def precision(self) -> str:
+        return str(self.dtype).removeprefix("torch.") + (" tf32" if self.tf32 else "")
+
+    @property
+    def label(self) -> str:
+        return super().label + (" tf32" if self.tf32 else "")
+
     @property
     def case(self) -> Case:
         return OWN_CASES.get(self.name) or CASES[self.name]
@@ -116,8 +126,14 @@ def part_of(name: str, dtype: torch.dtype) -> list[GpuProblem]:
         return [*found, GpuProblem("gqa_repeat", GROUPED, dtype)]
     if name == "own":
         return [GpuProblem(n, s, dtype) for n, s in OWN_SIZES.items()]
-    others = [t for t in (torch.float16, torch.float32) if t != dtype]
-    return [GpuProblem(n, s, t) for t in others for s in TYPED for n in ("full", "causal")]
+    kinds = [(torch.float16, False), (torch.float32, False), (torch.float32, True)]
+    return [
+        GpuProblem(n, s, t, tf32=tf32)
+        for t, tf32 in kinds
+        if t != dtype
+        for s in TYPED
+        for n in ("full", "causal")
+    ]
 
 
 def problems(parts, dtype: torch.dtype, only: list[str], quick: bool = False) -> list[GpuProblem]:

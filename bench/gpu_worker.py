@@ -90,6 +90,7 @@ def without_host(call) -> float | None:
 def measure(problem: GpuProblem, chosen) -> dict:
     from triton.testing import do_bench
 
+    torch.set_float32_matmul_precision("high" if problem.tf32 else "highest")
     calls, seconds, lines = first_calls(problem, chosen)
     timed = calls | floor.references(problem)
     for _ in range(ROUNDS):
@@ -99,7 +100,6 @@ def measure(problem: GpuProblem, chosen) -> dict:
     ms = {name: statistics.median(times) for name, times in problem.times.items()}
     flops, table, cells = problem.flops(), [], {}
     sizes = " ".join(f"{key}{value}" for key, value in problem.sizes.items())
-    dtype = str(problem.dtype).split(".")[1]
     for name, time_ms in ms.items():
         error, counts = problem.errors.get(name, (0.0, True))
         speed = f"{flops / time_ms / 1e9:.1f}" if flops and name in calls else ""
@@ -109,10 +109,12 @@ def measure(problem: GpuProblem, chosen) -> dict:
             long_run = f"{flops / steady / 1e9:.1f}"
         first = f"{seconds[name]:.2f}" if name in seconds else ""
         figures = [f"{time_ms:.4f}", speed, long_run, mhz, first, f"{error:.2e}", counts]
-        table.append([problem.name, sizes, dtype, name, *figures])
+        table.append([problem.name, sizes, problem.precision, name, *figures])
         cells[name] = f"{speed or f'{time_ms:.3f} ms'}{'' if counts else '!'}"
     for name, tflops in printed(problem).items():
-        table.append([problem.name, sizes, dtype, f"{name} (printed)", "", tflops, *[""] * 5])
+        table.append(
+            [problem.name, sizes, problem.precision, f"{name} (printed)", "", tflops, *[""] * 5]
+        )
     right = {name: time_ms for name, time_ms in ms.items() if problem.errors.get(name, (0, 1))[1]}
     for what, reached, wanted, passed in bars(problem, right):
         lines.append(f"{'pass' if passed else 'MISS'}  {reached:.3f} {what} (bar {wanted})")

@@ -27,6 +27,7 @@ struct Shape {
   bool band = false;         // the start of the loop grows with the row
   bool own_values = false;   // values change with the row: weights of a tile cross the CTA
   int64_t rows = 0;          // of the tiled axis, as far as they are known
+  int64_t points = 1;        // of the grid
 };
 
 int64_t columns(const std::vector<Expr>& axes) {
@@ -102,6 +103,7 @@ Shape shape_of(const Kernel& k, const Stream& stream) {
   for (const SymbolInfo& i : stream.symbols) sizes[i.name] = std::max<int64_t>(1, i.hint);
   for (const auto& [name, value] : k.specialization.fixed) sizes[name] = value;
   for (Expr a : k.tiled) s.rows = evaluate(a->extent(), sizes);
+  for (Expr a : k.grid) s.points *= evaluate(a->extent(), sizes);
   return s;
 }
 
@@ -179,6 +181,35 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
   }
 }
 
+Schedule portable(int warps, int stages, int64_t rows, int64_t n) {
+  Schedule t;
+  t.path = "tensor_core";
+  t.warps = warps, t.stages = stages, t.row_tile = rows;
+  t.loop_tile = t.panel = n;
+  return t;
+}
+
+/// Operands of float32 in warps of 32 rows: each word of shared memory that a warp reads serves
+/// twice as many products, which is what bounds them (docs/perf-log.md).
+void add_float32(const Shape& s, const Specialization& spec, const Target& target,
+                 std::vector<Schedule>* out) {
+  if (s.own_values) return;
+  constexpr int64_t kHeld = 4, kMost = 160;  // rows and fragment registers of a lane
+  for (int warps : {8, 4}) {
+    const int64_t rows = 8 * kHeld * warps, units = s.points * ((s.rows + rows - 1) / rows);
+    if (units < target.multiprocessors) continue;
+    for (int64_t n : {int64_t{64}, int64_t{32}, int64_t{16}}) {
+      const int64_t sums = spec.tf32 ? 1 : 2;  // scores of float32 are made in two
+      const int64_t registers =
+          kHeld * (s.values + n * (s.scores * sums + s.weights - 1 + s.tables)) / 4;
+      const int64_t bytes =
+          4 * (rows * (s.row_columns + (spec.tf32 ? 0 : n)) + 2 * n * s.loop_columns) + (8 << 10);
+      if (registers > kMost || bytes > target.shared_bytes) continue;
+      return out->push_back(portable(warps, 2, rows, n));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Schedule> candidates(const Stream& stream, const Specialization& spec,
@@ -186,16 +217,11 @@ std::vector<Schedule> candidates(const Stream& stream, const Specialization& spe
   std::vector<Schedule> out;
   const Shape s = shape_of(lower(stream, {}, spec, target), stream);
   if (target.name == "sm_90a") add_hopper(s, target, &out);
+  if (s.bytes == 4) add_float32(s, spec, target, &out);
   const bool wide = s.bytes == 4 || s.own_values || s.values + s.scores * 64 > 256;
   for (int64_t n : {int64_t{64}, int64_t{32}, int64_t{16}}) {
     if (n == 64 && wide) continue;
-    for (int stages : {2, 1}) {
-      Schedule t;
-      t.path = "tensor_core";
-      t.warps = 4, t.stages = stages, t.row_tile = 64;
-      t.loop_tile = t.panel = n;
-      out.push_back(t);
-    }
+    for (int stages : {2, 1}) out.push_back(portable(4, stages, 64, n));
   }
   Schedule general;
   general.path = "simt";

@@ -47,7 +47,7 @@ struct Schedule {
   int micro_vectors = 2;
   int64_t value_step = 64;              // loop elements per call of a value contraction
   std::string path;                     // GPU: "hopper", "tensor_core" or "simt", see codegen/cuda
-  int warps = 4;                        // GPU: those that compute; 16 rows each
+  int warps = 4;                        // GPU: those that compute
   int stages = 2;                       // GPU: tiles of loop operands in flight
   int row_buffers = 2;                  // GPU: row operands of so many units at a time
   int teams = 1;                        // GPU: of `warps` each, in a CTA, with units of their own

@@ -22,6 +22,7 @@ class FragmentTrial {
     run_.path = pick(5) < 3 ? "hopper" : "tensor_core";
     run_.type = float_type();
     run_.warps = run_.path == "hopper" ? 4 << pick(3) : 1 << pick(4);
+    if (run_.path == "tensor_core") run_.held = 2 << pick(2);
     run_.stages = static_cast<int>(2 + (run_.path == "hopper" ? pick(3) : 0));
     run_.teams = run_.path == "hopper" && run_.warps == 8 && pick(4) == 0 ? 2 : 1;
     static constexpr int64_t kTiles[] = {16, 32, 48, 64, 64, 64, 80, 96, 128};
@@ -36,8 +37,9 @@ class FragmentTrial {
 
   std::string text() const {
     return random_.summary + "; " + run_.path + ", " + run_.type + ", warps " +
-           std::to_string(run_.warps) + ", stages " + std::to_string(run_.stages) + ", teams " +
-           std::to_string(run_.teams) + ", columns " + std::to_string(run_.loop_tile) +
+           std::to_string(run_.warps) + ", rows of a lane " + std::to_string(run_.held) +
+           ", stages " + std::to_string(run_.stages) + ", teams " + std::to_string(run_.teams) +
+           ", columns " + std::to_string(run_.loop_tile) +
            (run_.options.order.empty() ? "" : ", other layouts") +
            (run_.aligned ? "" : ", not aligned") + (run_.unit_strides ? "" : ", any strides");
   }

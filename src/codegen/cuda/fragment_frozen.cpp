@@ -97,7 +97,8 @@ void FragmentText::print_scales(const tile::Pass& pass) {
   out_.line("bool rescaled = false;");
   for (const tile::State& s : pass.states)
     if (plan_.value(s.name).kind == Kind::Value && !s.move.empty())
-      out_.line("float " + plan_.value(s.name).id + "_scale[2] = {1.f, 1.f};");
+      out_.line("float " + plan_.value(s.name).id + "_scale" + plan_.rows_text() + " = " +
+                plan_.row_list([](int) { return std::string("1.f"); }) + ";");
 }
 
 void FragmentText::print_rescale(const tile::Pass& pass, const std::string& condition) {
@@ -108,8 +109,8 @@ void FragmentText::print_rescale(const tile::Pass& pass, const std::string& cond
     if (!any) out_.open("if (" + condition + ")");
     any = true;
     out_.line("#pragma unroll");
-    out_.line("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i) " + v.id +
-              "[i] *= " + v.id + "_scale[(i >> 1) & 1];");
+    out_.line("for (int i = 0; i < " + std::to_string(plan_.words(v)) + "; ++i) " + v.id +
+              "[i] *= " + v.id + "_scale[" + plan_.row_text() + "];");
   }
   if (any) out_.close();
 }
@@ -127,7 +128,7 @@ std::string FragmentText::print_overflow(const tile::Pass& pass) {
   const std::string largest = half ? "8192.f" : "32768.f";
   out_.line("bool over = false;");
   out_.line("#pragma unroll");
-  out_.open("for (int r = 0; r < 2; ++r)");
+  out_.open(plan_.each_row());
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
     if (v.kind == Kind::Row && !s.references.empty())
@@ -157,7 +158,7 @@ bool FragmentText::is_row_level(Expr e) const {
 /// exp(a x + b - r) as exp2(a' x + s), s one value per row: one fused product per element.
 Expr FragmentText::fold_exponents(Expr body, Place* place) {
   return transform(body, [&](Expr e) {
-    if (e->op != Op::Exp || e->type != Type::F32 || plan_.precise) return e;
+    if (e->op != Op::Exp || e->type != Type::F32 || plan_.exact) return e;
     struct Term {
       Expr x;
       double k;
@@ -178,7 +179,7 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
         if (step && is_const(step) &&
             is_row_level(substitute(x->args[0], {{plan_.loop, symbol("col0")}}))) {
           const Expr row = cast(substitute(x->args[0], {{plan_.loop, symbol("col0")}}), x->type);
-          place->values["offset"] = "(float)(8 * (i >> 2) + (i & 1))";
+          place->values["offset"] = "(float)(" + plan_.offset_text() + ")";
           split({row, t.k, t.factor});
           return split({symbol("offset", x->type), t.k * const_value(step), t.factor});
         }
@@ -204,7 +205,7 @@ Expr FragmentText::fold_exponents(Expr body, Place* place) {
       if (is_row_level(t.x)) row = row ? row + product(t) : product(t);
     if (row) {
       const std::string id = "shift" + std::to_string(shifts_++);
-      out_.line("float " + id + "[2];");
+      out_.line("float " + id + plan_.rows_text() + ";");
       print_rows(id, e->type, row);
       place->values[id] = id + "[r]";
       sum = symbol(id, e->type);

@@ -39,16 +39,17 @@ std::string moved_text(const Plan& plan, const tile::Pass& pass, const std::vect
 
 }  // namespace
 
-/// <id>_to[2], <id>_to_raw[2]: where each reference goes.
+/// <id>_to[], <id>_to_raw[], by row: where each reference goes.
 void FragmentText::print_targets(const tile::Pass& pass, const Targets& targets,
                                  const Place& place) {
   for (const StreamReference& r : pass.references) {
     const auto target = targets.find(r.name);
     if (target == targets.end()) continue;
     const std::string id = plan_.value(r.name).id;
-    out_.line("float " + id + "_to[2]" + (unset(r) ? ", " + id + "_to_raw[2];" : ";"));
+    out_.line("float " + id + "_to" + plan_.rows_text() +
+              (unset(r) ? ", " + id + "_to_raw" + plan_.rows_text() + ";" : ";"));
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     Block block(plan_, place);
     block.expect({target->second});
     const std::string text = block.value(target->second);
@@ -69,7 +70,7 @@ void FragmentText::accept_targets(const tile::Pass& pass, const Targets& targets
     if (!targets.count(r.name)) continue;
     const std::string id = plan_.value(r.name).id;
     out_.line("#pragma unroll");
-    out_.line("for (int r = 0; r < 2; ++r) " + id + "[r] = " + id + "_to[r]" +
+    out_.line(plan_.each_row() + " " + id + "[r] = " + id + "_to[r]" +
               (unset(r) ? ", " + id + "_raw[r] = " + id + "_to_raw[r];" : ";"));
   }
 }
@@ -98,9 +99,9 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
     std::vector<Term> terms;
     for (const auto& [source, f] : s.move) {
       const std::string id = "factor" + std::to_string(count++);
-      out_.line("float " + id + "[2];");
+      out_.line("float " + id + plan_.rows_text() + ";");
       out_.line("#pragma unroll");
-      out_.open("for (int r = 0; r < 2; ++r)");
+      out_.open(plan_.each_row());
       Block block(plan_, place);
       block.expect({f});
       const std::string text = block.value(f);
@@ -120,7 +121,7 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
     if (v.kind != Kind::Value) continue;
     if (deferred || (in_loop && plan_.is_row_values(s->name))) {
       out_.line("#pragma unroll");
-      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_scale[r] = " + terms[0].factor + "[r];");
+      out_.line(plan_.each_row() + " " + v.id + "_scale[r] = " + terms[0].factor + "[r];");
       continue;
     }
     for (const Term& t : terms)
@@ -129,13 +130,13 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
             plan_.value(t.state).kind == Kind::Value)
           refuse("state " + s->name + " moves with " + t.state);
     out_.line("#pragma unroll");
-    out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
-    out_.line("const int r = (i >> 1) & 1;");
+    out_.open("for (int i = 0; i < " + std::to_string(plan_.words(v)) + "; ++i)");
+    out_.line("const int r = " + plan_.row_text() + ";");
     out_.line(v.id + "[i] = " + sum(terms, "[i]") + ";");
     out_.close();
   }
   out_.line("#pragma unroll");
-  out_.open("for (int r = 0; r < 2; ++r)");
+  out_.open(plan_.each_row());
   std::vector<std::string> assign;
   for (const auto& [s, terms] : moved) {
     const Value& v = plan_.value(s->name);
@@ -158,7 +159,7 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
   if (lazy(pass)) {
     out_.line("bool over = false;");
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     for (const auto& [name, target] : targets)
       out_.line("over |= " + plan_.value(target->name()).id + "[r] > " + plan_.value(name).id +
                 "_raw[r] + " + real_literal(kLazyGrowth, true) + ";");
@@ -167,7 +168,7 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
     for (const auto& [name, target] : targets) {
       const std::string id = plan_.value(target->name()).id;
       out_.line("#pragma unroll");
-      out_.line("for (int r = 0; r < 2; ++r) " + id + "[r] = quad_max(" + id + "[r]);");
+      out_.line(plan_.each_row() + " " + id + "[r] = quad_max(" + id + "[r]);");
     }
     print_targets(pass, targets, place);
   } else {
@@ -179,17 +180,17 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
       if (!read || is_reduced(pass, s)) continue;
       const Value& v = plan_.value(s.name);
       if (v.kind != Kind::Row) refuse("a reference follows " + s.name);
-      out_.line(std::string(value_type(s.type)) + " " + v.id + "_all[2];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + "_all" + plan_.rows_text() + ";");
       out_.line("#pragma unroll");
-      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "_all[r] = " + quad_text(s.op) + "(" +
-                v.id + "[r]);");
+      out_.line(plan_.each_row() + " " + v.id + "_all[r] = " + quad_text(s.op) + "(" + v.id +
+                "[r]);");
       place.values[s.name] = v.id + "_all[r]";
     }
     place.values["share"] = "share";
     print_targets(pass, targets, place);
     out_.line("bool moves = false;");
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     for (const auto& [name, target] : targets) {
       const std::string id = plan_.value(name).id;
       out_.line("moves |= !(" + id + "[r] == " + id + "_to[r]);");
@@ -212,13 +213,13 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
 
 /// Values over what a row has one of, as products: one reciprocal a row.
 Expr FragmentText::fold_quotients(Expr body, Place* place) {
-  if (plan_.precise) return body;
+  if (plan_.exact) return body;
   return transform(body, [&](Expr e) {
     if (e->op != Op::Div || !is_float(e->type) || is_row_level(e->args[0]) ||
         !is_row_level(e->args[1]))
       return e;
     const std::string id = "inverse" + std::to_string(inverses_++);
-    out_.line("float " + id + "[2];");
+    out_.line("float " + id + plan_.rows_text() + ";");
     print_rows(id, e->type, unary(Op::Reciprocal, e->args[1]));
     place->values[id] = id + "[r]";
     return e->args[0] * symbol(id, e->type);
@@ -234,11 +235,10 @@ void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
     if (v.kind != Kind::Row || is_reduced(pass, s)) continue;
     out_.line("#pragma unroll");
     if (const auto r = references.find(s.name); r != references.end()) {
-      out_.line("for (int r = 0; r < 2; ++r) " + v.id + "[r] = " + r->second + "_raw[r];");
+      out_.line(plan_.each_row() + " " + v.id + "[r] = " + r->second + "_raw[r];");
       continue;
     }
-    out_.line("for (int r = 0; r < 2; ++r) " + v.id + "[r] = " + quad_text(s.op) + "(" + v.id +
-              "[r]);");
+    out_.line(plan_.each_row() + " " + v.id + "[r] = " + quad_text(s.op) + "(" + v.id + "[r]);");
   }
   for (const auto& f : pass.finals) {
     const Value& v = plan_.value(f.name);
@@ -246,13 +246,13 @@ void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
     const Expr body = v.kind == Kind::Row ? f.body : fold_quotients(f.body, &place);
     Block block(plan_, place);
     block.expect({body});
-    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    const int64_t n = plan_.words(v);
     out_.line("#pragma unroll");
     out_.open("for (int i = 0; i < " + std::to_string(n) + "; ++i)");
     if (v.kind == Kind::Row) {
       out_.line("const int r = i;");
     } else {
-      out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
+      out_.line("const int r = " + plan_.row_text() + ", v = " + plan_.column_text() + ";");
       out_.line("(void)v;");
     }
     const std::string text = block.value(body);
@@ -290,7 +290,7 @@ std::string FragmentText::certificate(const tile::Pass& pass) {
   block.expect({pass.certificate});
   out_.line("bool failed = false;");
   out_.line("#pragma unroll");
-  out_.open("for (int r = 0; r < 2; ++r)");
+  out_.open(plan_.each_row());
   const std::string text = block.value(pass.certificate);
   block.print(out_);
   out_.line("failed |= row_ok[r] && !" + text + ";");

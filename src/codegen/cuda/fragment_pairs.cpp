@@ -61,10 +61,11 @@ void FragmentText::print_pointers(const tile::Pass& pass) {
     place.guarded = true;
     Block block(plan_, place);
     block.expect(l->args);
-    out_.line("const " + std::string(memory_text(tensor.dtype)) + "* " + id + "_row[2];");
-    out_.line("u32 " + id + "[" + std::to_string(plan_.n / 4) + "];");
+    out_.line("const " + std::string(memory_text(tensor.dtype)) + "* " + id + "_row" +
+              plan_.rows_text() + ";");
+    out_.line("u32 " + id + "[" + std::to_string(plan_.elements(plan_.n) / 2) + "];");
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     const std::string at = block.address(tensor, l->args);
     block.print(out_);
     out_.line(id + "_row[r] = " + at + ";");
@@ -80,11 +81,11 @@ void FragmentText::print_prefetch(const tile::Pass& stage, const std::string& ti
   for (Expr l : loads) {
     const auto word = pair_words_.find(l);
     if (word == pair_words_.end()) continue;
-    const std::string& id = word->second;
+    const std::string &id = word->second, held = std::to_string(plan_.held);
     out_.line("#pragma unroll");
-    out_.open("for (int i = 0; i < " + std::to_string(plan_.n / 4) + "; ++i)");
-    out_.line("const int r = i & 1, col = " + tile + " * " + std::to_string(plan_.n) +
-              " + 2 * t + 8 * (i >> 1);");
+    out_.open("for (int i = 0; i < " + std::to_string(plan_.elements(plan_.n) / 2) + "; ++i)");
+    out_.line("const int r = i % " + held + ", col = " + tile + " * " + std::to_string(plan_.n) +
+              " + 2 * t + 8 * (i / " + held + ");");
     out_.line(id + "[i] = col + 1 < cols_end ? load4(" + id +
               "_row[r] + col) : col < cols_end ? (u32)" + id + "_row[r][col].bits : 0u;");
     out_.close();
@@ -170,7 +171,7 @@ void FragmentText::print_touch_values() {
   each_value_pair([&](Expr, Expr column, const std::string& at) {
     const std::string extent = std::to_string(extent_of(column));
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     out_.line("for (int v = 64 * t; v < " + extent + "; v += 256) prefetch_l2(" + at + ");");
     out_.close();
   });
@@ -179,13 +180,14 @@ void FragmentText::print_touch_values() {
 void FragmentText::print_value_words() {
   value_words_.clear();
   each_value_pair([&](Expr load, Expr column, const std::string& at) {
-    const int64_t extent = extent_of(column), count = round_up(extent, 16) / 4;
-    const std::string id = "value_words" + std::to_string(value_words_.size());
+    const int64_t extent = extent_of(column), count = plan_.elements(round_up(extent, 16)) / 2;
+    const std::string id = "value_words" + std::to_string(value_words_.size()),
+                      held = std::to_string(plan_.held);
     out_.line("u32 " + id + "[" + std::to_string(count) + "];");
     out_.line("#pragma unroll");
     out_.open("for (int w = 0; w < " + std::to_string(count) + "; ++w)");
-    out_.line("const int r = w & 1, v = min_(8 * (w >> 1) + 2 * t, " + std::to_string(extent - 2) +
-              ");");
+    out_.line("const int r = w % " + held + ", v = min_(8 * (w / " + held + ") + 2 * t, " +
+              std::to_string(extent - 2) + ");");
     out_.line(id + "[w] = load4(" + at + ");");
     out_.close();
     value_words_[load] = id;

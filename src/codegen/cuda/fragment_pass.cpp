@@ -10,8 +10,6 @@ using namespace ir;
 
 namespace {
 
-std::string half(int64_t n) { return std::to_string(n / 2); }
-
 std::set<std::string> step_names(const tile::Pass& p) {
   std::set<std::string> out;
   for (auto* list : {&p.before, &p.after, &p.before_full, &p.after_full})
@@ -82,13 +80,13 @@ void FragmentText::print_hoisted(const tile::Pass& pass) {
     });
     const std::string id = "fixed" + std::to_string(hoisted_++);
     if (row) {
-      out_.line("float " + id + "[2];");
+      out_.line("float " + id + plan_.rows_text() + ";");
       Place place = row_place();
       place.guarded = true;
       Block block(plan_, place);
       block.expect({e});
       out_.line("#pragma unroll");
-      out_.open("for (int r = 0; r < 2; ++r)");
+      out_.open(plan_.each_row());
       const std::string text = block.value(e);
       block.print(out_);
       out_.line(id + "[r] = " + text + ";");
@@ -167,16 +165,17 @@ void FragmentText::print_states(const tile::Pass& pass, bool products) {
   for (const tile::State& s : pass.states) {
     if (!products && s.contraction) continue;
     const Value& v = plan_.value(s.name);
-    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    const int64_t n = plan_.words(v);
     out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(n) + "];");
   }
   for (const StreamReference& r : pass.references) {
     const Value& v = plan_.value(r.name);
-    out_.line("float " + v.id + "[2]" + (unset(r) ? ", " + v.id + "_raw[2];" : ";"));
+    out_.line("float " + v.id + plan_.rows_text() +
+              (unset(r) ? ", " + v.id + "_raw" + plan_.rows_text() + ";" : ";"));
   }
   for (const auto& f : pass.finals) {
     const Value& v = plan_.value(f.name);
-    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    const int64_t n = plan_.words(v);
     out_.line(std::string(value_type(f.body->type)) + " " + v.id + "[" + std::to_string(n) + "];");
   }
 }
@@ -184,7 +183,7 @@ void FragmentText::print_states(const tile::Pass& pass, bool products) {
 void FragmentText::declare_fragments(const tile::Pass& pass) {
   for (const tile::State& s : pass.states) {
     const Value& v = plan_.value(s.name);
-    const int64_t n = v.kind == Kind::Row ? 2 : v.padded / 2;
+    const int64_t n = plan_.words(v);
     out_.line("#pragma unroll");
     out_.line("for (int i = 0; i < " + std::to_string(n) + "; ++i) " + v.id +
               "[i] = " + identity_text(s.op, s.type) + ";");
@@ -193,7 +192,7 @@ void FragmentText::declare_fragments(const tile::Pass& pass) {
     const Value& v = plan_.value(r.name);
     const Place place = row_place();
     Block block(plan_, place);
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     if (unset(r)) {
       out_.line(v.id + "_raw[r] = " + constant_text(r.start) + ", " + v.id + "[r] = 0.f;");
     } else {
@@ -215,12 +214,12 @@ void FragmentText::open_elements(bool full, Expr body) {
       if (const auto w = words_.find(l); w != words_.end()) read.push_back(&w->second);
   for (const Words* w : read) out_.line("u32 " + w->id + " = 0;");
   out_.line("#pragma unroll");
-  out_.open("for (int i = 0; i < " + half(plan_.n) + "; ++i)");
+  out_.open("for (int i = 0; i < " + std::to_string(plan_.elements(plan_.n)) + "; ++i)");
   if (full) {
-    out_.line("const int r = (i >> 1) & 1, col = col0 + 8 * (i >> 2) + (i & 1);");
+    out_.line("const int r = " + plan_.row_text() + ", col = col0 + " + plan_.offset_text() + ";");
     out_.line("(void)r, (void)col;");
   } else {
-    out_.line("const int r = (i >> 1) & 1, at = col0 + 8 * (i >> 2) + (i & 1);");
+    out_.line("const int r = " + plan_.row_text() + ", at = col0 + " + plan_.offset_text() + ";");
     out_.line("const bool ok = at < cols_end;");
     out_.line("const int col = ok ? at : cols_end - 1;");
     out_.line("(void)r, (void)col, (void)ok;");
@@ -238,11 +237,12 @@ void FragmentText::statement(const tile::Statement& s, bool full, bool zero_outs
   Place place = element ? element_place() : row_place();
   const Expr body = folded && element ? fold_exponents(s.body, &place) : s.body;
   if (element) {
-    out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + half(plan_.n) + "];");
+    out_.line(std::string(value_type(s.type)) + " " + v.id + "[" +
+              std::to_string(plan_.elements(plan_.n)) + "];");
     open_elements(full, body);
   } else {
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
   }
   std::string result;
   if (s.op == Reduce::None) {
@@ -318,9 +318,14 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   Place place = element_place();
   if (step.folded) body = fold_exponents(body, &place);
   if (read_by_moves(pass, s))
-    out_.line("const " + type + " " + v.id + "_before[2] = {" + v.id + "[0], " + v.id + "[1]};");
+    out_.line("const " + type + " " + v.id + "_before" + plan_.rows_text() + " = " +
+              plan_.row_list([&](int r) { return v.id + "[" + std::to_string(r) + "]"; }) + ";");
   out_.open("");
-  out_.line(type + " part[4] = {" + none + ", " + none + ", " + none + ", " + none + "};");
+  const int parts = 2 * plan_.held;  // one for each column of eight that a lane has of a row
+  const std::string part = "part[i % " + std::to_string(parts) + "]";
+  out_.line(type + " part[" + std::to_string(parts) + "];");
+  out_.line("#pragma unroll");
+  out_.line("for (int i = 0; i < " + std::to_string(parts) + "; ++i) part[i] = " + none + ";");
   open_elements(full, body);
   Block block(plan_, place);
   block.expect({body});
@@ -328,10 +333,10 @@ void FragmentText::absorb(const tile::Pass& pass, const tile::State& s, const St
   block.print(out_);
   if (!full && masked_.empty()) term = "ok ? " + term + " : (" + type + ")" + none;
   out_.line("const " + type + " term = " + term + ";");
-  out_.line("part[i & 3] = " + fold_text(s.op, "part[i & 3]", "term") + ";");
+  out_.line(part + " = " + fold_text(s.op, part, "term") + ";");
   out_.close();
   out_.line("#pragma unroll");
-  out_.open("for (int r = 0; r < 2; ++r)");
+  out_.open(plan_.each_row());
   out_.line(type + " x = " + fold_text(s.op, "part[2 * r]", "part[2 * r + 1]") + ";");
   if (is_reduced(pass, s)) out_.line("x = " + std::string(quad_text(s.op)) + "(x);");
   if (factor) out_.line("x = x * " + constant_text(factor) + ";");

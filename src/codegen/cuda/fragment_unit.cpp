@@ -156,8 +156,11 @@ void FragmentText::print_rows_of_unit(const std::string& first_row) {
             ", rows_end);");
   out_.line("(void)row_hi;");
   out_.line("const int first = row_lo + " + first_row + ";");
-  out_.line("const int row[2] = {min_(first, rows_end - 1), min_(first + 8, rows_end - 1)};");
-  out_.line("const bool row_ok[2] = {first < rows_end, first + 8 < rows_end};");
+  const auto at = [](int r) { return r == 0 ? "first" : "first + " + std::to_string(8 * r); };
+  out_.line("const int row" + plan_.rows_text() + " = " +
+            plan_.row_list([&](int r) { return "min_(" + at(r) + ", rows_end - 1)"; }) + ";");
+  out_.line("const bool row_ok" + plan_.rows_text() + " = " +
+            plan_.row_list([&](int r) { return at(r) + " < rows_end"; }) + ";");
   out_.line("(void)row, (void)row_ok;");
 }
 
@@ -166,7 +169,7 @@ void FragmentText::print_rows(const std::string& id, Type type, Expr body) {
   Block block(plan_, place);
   block.expect({body});
   out_.line("#pragma unroll");
-  out_.open("for (int r = 0; r < 2; ++r)");
+  out_.open(plan_.each_row());
   const std::string text = block.value(body);
   block.print(out_);
   out_.line(id + "[r] = (" + std::string(value_type(type)) + ")(" + text + ");");
@@ -178,7 +181,8 @@ void FragmentText::print_prologue() {
   for (const tile::Statement& s : plan_.kernel.prologue) {
     if (plan_.operand_of.count(s.name)) continue;
     if (plan_.value(s.name).kind != Kind::Row) refuse(s.name + " is no row");
-    out_.line(std::string(value_type(s.type)) + " " + plan_.value(s.name).id + "[2];");
+    out_.line(std::string(value_type(s.type)) + " " + plan_.value(s.name).id + plan_.rows_text() +
+              ";");
     statement(s, true, false);
   }
 }
@@ -188,17 +192,17 @@ void FragmentText::print_epilogue() {
     const Value& v = plan_.value(s.name);
     if (s.op != Reduce::None) refuse("epilogue value " + s.name + " is a reduction");
     if (v.kind == Kind::Row) {
-      out_.line(std::string(value_type(s.type)) + " " + v.id + "[2];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + plan_.rows_text() + ";");
       print_rows(v.id, s.type, s.body);
     } else {
       const Place place = value_place(v.columns);
       Block block(plan_, place);
       block.expect({s.body});
-      out_.line(std::string(value_type(s.type)) + " " + v.id + "[" + std::to_string(v.padded / 2) +
-                "];");
+      out_.line(std::string(value_type(s.type)) + " " + v.id + "[" +
+                std::to_string(plan_.words(v)) + "];");
       out_.line("#pragma unroll");
-      out_.open("for (int i = 0; i < " + std::to_string(v.padded / 2) + "; ++i)");
-      out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
+      out_.open("for (int i = 0; i < " + std::to_string(plan_.words(v)) + "; ++i)");
+      out_.line("const int r = " + plan_.row_text() + ", v = " + plan_.column_text() + ";");
       out_.line("(void)r, (void)v;");
       const std::string text = block.value(s.body);
       block.print(out_);
@@ -245,7 +249,7 @@ void FragmentText::store(const Store& o) {
     Block block(plan_, place);
     block.expect({o.body});
     out_.line("#pragma unroll");
-    out_.open("for (int r = 0; r < 2; ++r)");
+    out_.open(plan_.each_row());
     const std::string text = block.value(o.body), at = block.address(tensor, o.index);
     block.print(out_);
     out_.line("if (row_ok[r] && t == 0) write(" + at + ", " + text + ");");
@@ -253,13 +257,13 @@ void FragmentText::store(const Store& o) {
     out_.close();
     return;
   }
-  const std::string count = std::to_string(round_up(extent, 16) / 2);
+  const std::string count = std::to_string(plan_.elements(round_up(extent, 16)));
   out_.open("const auto element = [&](const int i)");
   Place paired = place;
   if (columns.size() == 1 && extent % 2 == 0) pair_values(&paired, columns, {o.body});
   Block block(plan_, paired);
   block.expect({o.body});
-  out_.line("const int r = (i >> 1) & 1, v = min_(8 * (i >> 2) + 2 * t + (i & 1), " +
+  out_.line("const int r = " + plan_.row_text() + ", v = min_(" + plan_.column_text() + ", " +
             std::to_string(extent - 1) + ");");
   out_.line("(void)r, (void)v;");
   const std::string text = block.value(o.body);
@@ -277,12 +281,14 @@ void FragmentText::store(const Store& o) {
       rest_is_multiple(*last, columns[0], 8)) {
     const std::string type = memory_text(o.dtype);
     out_.line("#pragma unroll");
-    out_.open("for (int j = 0; j < " + std::to_string(2 * (extent / 32)) + "; ++j)");
-    out_.line("const int r = j & 1, block = j / 2 * 16 + 2 * r, v = j / 2 * 32 + 8 * t;");
+    out_.open("for (int j = 0; j < " + std::to_string(plan_.held * (extent / 32)) + "; ++j)");
+    const std::string held = std::to_string(plan_.held), eight = std::to_string(2 * plan_.held);
+    out_.line("const int r = j % " + held + ", block = j / " + held + " * 4 * " + eight +
+              " + 2 * r, v = j / " + held + " * 32 + 8 * t;");
     out_.line("u32 x[4];");
     out_.line("#pragma unroll");
-    out_.line("for (int k = 0; k < 4; ++k) x[k] = pack<" + type +
-              ">(element(block + 4 * k), element(block + 4 * k + 1));");
+    out_.line("for (int k = 0; k < 4; ++k) x[k] = pack<" + type + ">(element(block + " + eight +
+              " * k), element(block + " + eight + " * k + 1));");
     out_.line("quad_transpose(x);");
     const std::string at = index.address(tensor, o.index);
     index.print(out_);
@@ -293,7 +299,7 @@ void FragmentText::store(const Store& o) {
   }
   out_.line("#pragma unroll");
   out_.open("for (int i = 0; i < " + count + "; i += " + (pairs ? "2" : "1") + ")");
-  out_.line("const int r = (i >> 1) & 1, v = 8 * (i >> 2) + 2 * t + (i & 1);");
+  out_.line("const int r = " + plan_.row_text() + ", v = " + plan_.column_text() + ";");
   const std::string at = index.address(tensor, o.index);
   index.print(out_);
   out_.line("if (row_ok[r] && v < " + std::to_string(extent) + ") " +

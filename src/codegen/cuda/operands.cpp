@@ -153,46 +153,58 @@ void print_elements(Writer& out, const Plan& plan, const Operand& o, const Place
   }
 }
 
+namespace {
+
+/// The loop of a thread over its pieces of rows that are copied: row `y`, column `x`. `together`:
+/// how many are printed one after the other; empty: all.
+void open_pieces(Writer& out, const Operand& o, int64_t count, const std::string& thread,
+                 int threads, const std::string& together) {
+  const int64_t piece = o.piece / math_bytes(o.math), pieces = o.padded / piece;
+  const int64_t total = count * pieces;  // a constant count, or nothing is unrolled
+  out.line("#pragma unroll" + (together.empty() ? "" : " " + together));
+  out.open("for (int k = 0; k < " + std::to_string((total + threads - 1) / threads) + "; ++k)");
+  out.line("const int c = " + thread + " + k * " + std::to_string(threads) + ";");
+  if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
+  out.line("const int y = c / " + std::to_string(pieces) + ", x = c % " + std::to_string(pieces) +
+           " * " + std::to_string(piece) + ";");
+}
+
+}  // namespace
+
 void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& given,
                 const std::string& first, const std::string& end, int64_t count, const Location& to,
                 const std::string& thread, int threads) {
-  const int bytes = math_bytes(o.math);
-  const std::string step = std::to_string(threads);
+  if (!o.copied)
+    return print_elements(out, plan, o, given, first, end, count, to, thread, threads, Phase::Both);
+  const std::string bytes = std::to_string(math_bytes(o.math)), piece = std::to_string(o.piece);
   Place place = given;
   place.axes[o.row] = "at";
-  auto loop = [&](int64_t per_row) {
-    const int64_t total = count * per_row;  // a constant count, or nothing is unrolled
-    out.line("#pragma unroll");
-    out.open("for (int k = 0; k < " + std::to_string((total + threads - 1) / threads) + "; ++k)");
-    out.line("const int c = " + thread + " + k * " + step + ";");
-    if (total % threads) out.line("if (c >= " + std::to_string(total) + ") break;");
-  };
-  auto row = [&] {
-    out.line("const bool there = " + first + " + y < " + end + ";");
-    out.line("const int at = there ? " + first + " + y : 0;");
-  };
-  if (o.copied) {
-    const int64_t piece = o.piece / bytes, pieces = o.padded / piece;
-    const std::string size_text = std::to_string(o.piece);
-    loop(pieces);
-    out.line("const int y = c / " + std::to_string(pieces) + ", x = c % " + std::to_string(pieces) +
-             " * " + std::to_string(piece) + ";");
-    row();
-    bind_piece(&place, o,
-               o.extent == o.padded ? "x" : "(x < " + std::to_string(o.extent) + " ? x : 0)");
-    Block block(plan, place);
-    const std::string from = block.address(*o.copied, o.body->args);
-    block.print(out);
-    std::string size = "there ? " + size_text + " : 0";
-    if (o.extent != o.padded)
-      size = "there ? max_(0, min_(" + size_text + ", (" + std::to_string(o.extent) + " - x) * " +
-             std::to_string(bytes) + ")) : 0";
-    out.line("cp_async" + size_text + "(" + to.base + " + y * " + std::to_string(to.pitch) +
-             " + x * " + std::to_string(bytes) + ", " + from + ", " + size + ");");
-    out.close();
-    return;
-  }
-  print_elements(out, plan, o, given, first, end, count, to, thread, threads, Phase::Both);
+  // Warps of 32 rows have no registers left for the addresses of many.
+  open_pieces(out, o, count, thread, threads, plan.held == 4 ? "1" : "");
+  out.line("const bool there = " + first + " + y < " + end + ";");
+  out.line("const int at = there ? " + first + " + y : 0;");
+  bind_piece(&place, o,
+             o.extent == o.padded ? "x" : "(x < " + std::to_string(o.extent) + " ? x : 0)");
+  Block block(plan, place);
+  const std::string from = block.address(*o.copied, o.body->args);
+  block.print(out);
+  std::string size = "there ? " + piece + " : 0";
+  if (o.extent != o.padded)
+    size = "there ? max_(0, min_(" + piece + ", (" + std::to_string(o.extent) + " - x) * " + bytes +
+           ")) : 0";
+  out.line("cp_async" + piece + "(" + to.base + " + y * " + std::to_string(to.pitch) + " + x * " +
+           bytes + ", " + from + ", " + size + ");");
+  out.close();
+}
+
+bool is_rounded(const Operand& o) { return o.copied && o.math == Math::Tf32; }
+
+void print_round(Writer& out, const Operand& o, int64_t count, const Location& to,
+                 const std::string& thread, int threads) {
+  open_pieces(out, o, count, thread, threads, "2");
+  out.line("round" + std::to_string(o.piece) + "(" + to.base + " + y * " +
+           std::to_string(to.pitch) + " + x * " + std::to_string(math_bytes(o.math)) + ");");
+  out.close();
 }
 
 }  // namespace flashlight::codegen::cuda

@@ -17,6 +17,12 @@ void print_load(Writer& out, const Plan& plan, const Operand& o, const Place& pl
                 const std::string& first, const std::string& end, int64_t count, const Location& to,
                 const std::string& thread, int threads);
 
+/// Whether what is copied still has to be rounded, and that: each thread what it has copied itself,
+/// which therefore needs no barrier before.
+bool is_rounded(const Operand& o);
+void print_round(Writer& out, const Operand& o, int64_t count, const Location& to,
+                 const std::string& thread, int threads);
+
 /// Registers that a thread needs to have `count` rows under way; 0: they are copied.
 int64_t words_of_thread(const Operand& o, int64_t count, int threads);
 

@@ -122,9 +122,14 @@ Plan::Plan(const tile::Kernel& given, bool wide)
   for (Expr a : kernel.grid) grid[a] = names.fresh(a->name());
   n = static_cast<int>(kernel.schedule.loop_tile);
   warps = kernel.schedule.warps, stages = kernel.schedule.stages;
+  if (wide_) held = static_cast<int>(kernel.schedule.row_tile / (8 * warps));
+  if (held != 2 && held != 4) refuse("a warp of other than 16 or 32 rows");
   plan_memory();
   plan_operands();
+  exact = precise && std::all_of(operands.begin(), operands.end(),
+                                 [](const Operand& o) { return o.math == Math::F32; });
   if (wide_) choose_across();
+  if (!row_values.empty() && held != 2) refuse("values that change with the row, in warps of 32");
   plan_values();
   if (wide_) plan_staged();
 }
@@ -216,11 +221,10 @@ void Plan::add_operand(const tile::Statement& s, Expr row, Math math) {
 }
 
 /// One load of memory in which columns are neighbours: how many bytes of them may come at once, 16
-/// or
-/// 8. 0: elements come one by one.
+/// or 8. 0: elements come one by one.
 int Plan::piece(const Operand& o) const {
   const Expr b = o.body;
-  if (b->op != Op::Load || o.math == Math::Tf32) return 0;
+  if (b->op != Op::Load) return 0;
   const auto found = tensors.find(b->name());
   if (found == tensors.end() || !found->second.half_aligned) return 0;
   const Tensor& t = found->second;
@@ -300,6 +304,24 @@ void Plan::plan_values() {
     for (const auto& f : p.finals) add_value(f.name, f.body->type, f.axes);
   }
   list(kernel.epilogue);
+}
+
+std::string Plan::row_text() const { return "(i >> 1) & " + std::to_string(held - 1); }
+
+std::string Plan::offset_text() const {
+  return "8 * (i >> " + std::string(held == 4 ? "3" : "2") + ") + (i & 1)";
+}
+
+std::string Plan::column_text() const { return offset_text() + " + 2 * t"; }
+
+std::string Plan::each_row() const {
+  return "for (int r = 0; r < " + std::to_string(held) + "; ++r)";
+}
+
+std::string Plan::row_list(const std::function<std::string(int)>& text) const {
+  std::vector<std::string> parts;
+  for (int r = 0; r < held; ++r) parts.push_back(text(r));
+  return "{" + join(parts, ", ") + "}";
 }
 
 const Operand& Plan::operand(const std::string& name) const {

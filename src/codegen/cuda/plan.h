@@ -3,8 +3,10 @@
 //
 // A warp owns 16 rows of the tiled axis, and of each product the fragment that the matrix
 // instructions define: lane = 4 g + t holds rows g and g + 8, columns 8 j + 2 t + {0, 1}; element i
-// of its array is row g + 8 * (i / 2 % 2), column 8 * (i / 4) + 2 t + i % 2.
+// of its array is row g + 8 * (i / 2 % 2), column 8 * (i / 4) + 2 t + i % 2. Or it owns 32: a lane
+// holds four rows, and element i is row g + 8 * (i / 2 % 4), column 8 * (i / 8) + 2 t + i % 2.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -104,9 +106,23 @@ class Plan {
   Expr across;
   int slots = 1;
   bool precise = false;  // float32 data: no approximate functions
+  bool exact = false;    // and products that round nothing: nor is an exponent rounded
   Names names;
   int n = 64, warps = 4, stages = 2;
-  int unit_rows() const { return 16 * warps; }
+  int held = 2;  // rows of a lane: 2 or 4
+  int warp_rows() const { return 8 * held; }
+  int unit_rows() const { return warp_rows() * warps; }
+
+  /// What a lane holds of a fragment with so many columns, of a value.
+  int64_t elements(int64_t columns) const { return columns * held / 4; }
+  int64_t words(const Value& v) const { return v.kind == Kind::Row ? held : elements(v.padded); }
+  // Texts over `i`, an element of a fragment, and `t`.
+  std::string row_text() const;     // of its lane's rows
+  std::string offset_text() const;  // its column, less 2 t
+  std::string column_text() const;
+  std::string each_row() const;  // the head of a loop over `r`
+  std::string rows_text() const { return "[" + std::to_string(held) + "]"; }
+  std::string row_list(const std::function<std::string(int)>& text) const;  // {...}
 
   const Operand& operand(const std::string& name) const;
   const Value& value(const std::string& name) const;

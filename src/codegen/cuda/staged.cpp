@@ -9,7 +9,7 @@ int64_t StagedText::element(const Staged& s) const {
 }
 
 int64_t StagedText::bytes(const Staged& s) const {
-  return 16 * plan_.warps * pitch(s) * (s.own ? plan_.slots : 1);
+  return plan_.unit_rows() * pitch(s) * (s.own ? plan_.slots : 1);
 }
 
 int64_t StagedText::place(int64_t shared) {
@@ -24,7 +24,7 @@ std::string StagedText::base(const Staged& s) const {
 void StagedText::print_load(const tile::Pass& pass) {
   for (const Staged* s : plan_.staged_in(pass)) {
     const int64_t size = dtype_size(s->tensor->dtype), pieces = plan_.n * element(*s) / 16;
-    const int rows = 16 * plan_.warps;
+    const int rows = plan_.unit_rows();
     const int64_t total = pieces * rows * (s->own ? plan_.slots : 1);
     Place place = text_.uniform_place();
     place.axes[plan_.rows] = "at", place.axes[plan_.loop] = "from_col";
@@ -64,14 +64,16 @@ void StagedText::print_read(const tile::Pass& pass) {
   for (const Staged* s : plan_.staged_in(pass)) {
     const std::string type = memory_text(s->tensor->dtype), words = s->id + "_words";
     const bool low = dtype_size(s->tensor->dtype) == 2, pairs = low && !s->by_slot;
-    out_.line("u32 " + words + "[" + std::to_string(plan_.n / (pairs ? 4 : 2)) + "];");
+    out_.line("u32 " + words + "[" + std::to_string(plan_.elements(plan_.n) / (pairs ? 2 : 1)) +
+              "];");
     out_.line("#pragma unroll");
-    out_.open("for (int i = 0; i < " + std::to_string(plan_.n / 2) +
+    out_.open("for (int i = 0; i < " + std::to_string(plan_.elements(plan_.n)) +
               "; i += " + (pairs ? "2" : "1") + ")");
-    std::string row = "16 * warp + g + 4 * (i & 2)";
-    if (s->own) row += " + slot * " + std::to_string(16 * plan_.warps);
-    std::string at = base(*s) + " + (" + row + ") * " + std::to_string(pitch(*s)) +
-                     " + (8 * (i >> 2) + 2 * t + (i & 1)) * " + std::to_string(element(*s));
+    std::string row =
+        std::to_string(plan_.warp_rows()) + " * warp + g + 8 * (" + plan_.row_text() + ")";
+    if (s->own) row += " + slot * " + std::to_string(plan_.unit_rows());
+    std::string at = base(*s) + " + (" + row + ") * " + std::to_string(pitch(*s)) + " + (" +
+                     plan_.column_text() + ") * " + std::to_string(element(*s));
     if (s->by_slot) at += " + slot * " + std::to_string(dtype_size(s->tensor->dtype));
     out_.line(words +
               (pairs ? "[i >> 1] = lds32("

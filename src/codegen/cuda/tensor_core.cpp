@@ -22,19 +22,21 @@ class TensorCore {
   int threads() const { return 32 * plan_.warps * plan_.slots; }
   static int64_t pitch(const Operand& o) { return o.padded * math_bytes(o.math) + 16; }
   int64_t rows_of(const Operand& o) const {
-    return plan_.is_loop_operand(o) ? plan_.n : 16 * plan_.warps;
+    return plan_.is_loop_operand(o) ? plan_.n : plan_.unit_rows();
   }
   int64_t bytes_of(const Operand& o) const {
     return rows_of(o) * pitch(o) * (plan_.is_loop_operand(o) ? plan_.stages : 1);
   }
   void place_operands();
   std::string base(const Operand& o, const std::string& stage) const;
+  std::vector<const Operand*> value_operands(const tile::Pass& pass) const;
   std::vector<const Operand*> loop_operands(const tile::Pass& pass) const;
   /// Who loads an operand: the first thread's number is 0.
   std::pair<std::string, int> loaders(const Operand& o) const;
   void load(const Operand& o, const std::string& first, const std::string& end,
             const std::string& stage);
   void print_elements_of(const Operand& o, Phase phase);
+  void round(const Operand& o, const std::string& stage);
   bool ahead(const tile::Pass& pass) const;
   void print_loads(const tile::Pass& pass);
   void print_ring(const tile::Pass& pass);
@@ -43,6 +45,7 @@ class TensorCore {
   void print_products(const tile::Pass& pass);
   void print_pass(const tile::Pass& pass, size_t index);
   void print_tile(const tile::Pass& pass);
+  std::string held() const { return std::to_string(plan_.held); }
   std::string pad(const Operand& o) const { return std::to_string(pitch(o)); }
 
   Plan plan_;
@@ -50,7 +53,10 @@ class TensorCore {
   FragmentText text_;
   RowValuesText rows_{plan_, text_, out_};
   StagedText staged_{plan_, text_, out_};
+  /// What a warp has for the left side of a product in float32.
+  int64_t weights_bytes() const { return plan_.warp_rows() * (4 * plan_.n + 16); }
   int64_t limit_, shared_ = 16;  // the first word: a flag of the CTA
+  int64_t weights_at_ = 0;
   std::map<const Operand*, int64_t> offset_;
   std::map<std::string, std::string> weights_;  // left sides of products -> arrays
 };
@@ -61,6 +67,11 @@ void TensorCore::place_operands() {
     offset_[&o] = shared_;
     shared_ += bytes_of(o) * (o.own ? plan_.slots : 1);
   }
+  weights_at_ = shared_;
+  bool exact = false;
+  for (const tile::Pass& p : plan_.kernel.passes)
+    for (const Operand* o : value_operands(p)) exact |= o->math == Math::F32;
+  if (exact) shared_ += weights_bytes() * plan_.warps * plan_.slots;
   shared_ = rows_.place(first, staged_.place(shared_), limit_);
   if (shared_ > limit_)
     refuse("its tiles need " + std::to_string(shared_) + " bytes of shared memory, there are " +
@@ -75,20 +86,23 @@ std::string TensorCore::base(const Operand& o, const std::string& stage) const {
   return at;
 }
 
-std::vector<const Operand*> TensorCore::loop_operands(const tile::Pass& pass) const {
+/// Those that products with weights read.
+std::vector<const Operand*> TensorCore::value_operands(const tile::Pass& pass) const {
   std::vector<const Operand*> out;
-  auto add = [&](const std::string& name) {
-    const Operand* o = &plan_.operand(name);
+  for (const tile::State& s : pass.states)
+    if (s.contraction) out.push_back(&plan_.operand(s.contraction->b));
+  for (const tile::State& s : pass.states)
+    if (const auto sum = plan_.column_sums.find(s.name); sum != plan_.column_sums.end())
+      out.push_back(&plan_.operands[static_cast<size_t>(sum->second)]);
+  return out;
+}
+
+std::vector<const Operand*> TensorCore::loop_operands(const tile::Pass& pass) const {
+  std::vector<const Operand*> all, out;
+  for (const tile::Contraction& c : pass.contractions) all.push_back(&plan_.operand(c.b));
+  for (const Operand* o : value_operands(pass)) all.push_back(o);
+  for (const Operand* o : all)
     if (std::find(out.begin(), out.end(), o) == out.end()) out.push_back(o);
-  };
-  for (const tile::Contraction& c : pass.contractions) add(c.b);
-  for (const tile::State& s : pass.states)
-    if (s.contraction) add(s.contraction->b);
-  for (const tile::State& s : pass.states)
-    if (const auto sum = plan_.column_sums.find(s.name); sum != plan_.column_sums.end()) {
-      const Operand* o = &plan_.operands[static_cast<size_t>(sum->second)];
-      if (std::find(out.begin(), out.end(), o) == out.end()) out.push_back(o);
-    }
   return out;
 }
 
@@ -106,6 +120,11 @@ void TensorCore::load(const Operand& o, const std::string& first, const std::str
              {base(o, stage), pitch(o)}, thread, count);
 }
 
+void TensorCore::round(const Operand& o, const std::string& stage) {
+  const auto [thread, count] = loaders(o);
+  if (is_rounded(o)) print_round(out_, o, rows_of(o), {base(o, stage), pitch(o)}, thread, count);
+}
+
 void TensorCore::print_elements_of(const Operand& o, Phase phase) {
   const auto [thread, count] = loaders(o);
   print_elements(out_, plan_, o, text_.uniform_place(), "next", "cols_end", rows_of(o),
@@ -119,11 +138,11 @@ bool TensorCore::ahead(const tile::Pass& pass) const {
   for (const Operand* o : loop_operands(pass))
     words += words_of_thread(*o, rows_of(*o), loaders(*o).second);
   if (plan_.stages < 2 || words == 0 || words > 24) return false;
-  words +=
-      static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) * plan_.n / 2;
+  words += static_cast<int64_t>(pass.contractions.size() + plan_.staged_in(pass).size()) *
+           plan_.elements(plan_.n);
   for (const tile::State& s : pass.states)
     if (plan_.value(s.name).kind == Kind::Value && !plan_.is_row_values(s.name))
-      words += plan_.value(s.name).padded / 2;
+      words += plan_.words(plan_.value(s.name));
   return words + rows_.words(pass) <= kMost;
 }
 
@@ -151,21 +170,26 @@ void TensorCore::print_scores(const tile::Pass& pass) {
   for (const tile::Contraction& c : pass.contractions) {
     const Operand &a = plan_.operand(c.a), &b = plan_.operand(c.b);
     const std::string id = plan_.value(c.value).id;
-    out_.line("float " + id + "[" + std::to_string(plan_.n / 2) + "];");
+    out_.line("float " + id + "[" + std::to_string(plan_.elements(plan_.n)) + "];");
     const bool product = is_product(c);
     out_.line(
         (product ? "Scores<" + std::string(math_text(a.math)) : "Combined<" + id + "_combine") +
         ", " + std::to_string(plan_.n) + ", " + std::to_string(product ? a.padded : a.extent) +
-        ", " + pad(a) + ", " + pad(b) + ">::run(" + id + ", " + base(a, "") + " + warp * " +
-        std::to_string(16 * pitch(a)) + ", " + base(b, "stage") + ");");
+        ", " + pad(a) + ", " + pad(b) + ", " + held() + ">::run(" + id + ", " + base(a, "") +
+        " + warp * " + std::to_string(plan_.warp_rows() * pitch(a)) + ", " + base(b, "stage") +
+        ");");
   }
 }
 
 void TensorCore::print_products(const tile::Pass& pass) {
+  const std::string room = ", shared + " + std::to_string(weights_at_) +
+                           " + warp_uniform((int)(threadIdx.x / 32)) * " +
+                           std::to_string(weights_bytes());
   auto product = [&](const tile::State& s, const Operand& b, const std::string& weights) {
     out_.line("Values<" + std::string(math_text(b.math)) + ", " + std::to_string(plan_.n) + ", " +
-              std::to_string(b.padded) + ", " + pad(b) + ">::run(" + plan_.value(s.name).id + ", " +
-              weights + ", " + base(b, "stage") + ");");
+              std::to_string(b.padded) + ", " + pad(b) + ", " + held() + ">::run(" +
+              plan_.value(s.name).id + ", " + weights + ", " + base(b, "stage") +
+              (b.math == Math::F32 ? room : "") + ");");
   };
   for (const tile::State& s : pass.states) {
     const auto sum = plan_.column_sums.find(s.name);
@@ -173,9 +197,10 @@ void TensorCore::print_products(const tile::Pass& pass) {
       product(s, plan_.operand(s.contraction->b), weights_[s.contraction->a]);
     } else if (sum != plan_.column_sums.end()) {
       out_.open("");
-      out_.line("float ones[" + std::to_string(plan_.n / 2) + "];");
+      out_.line("float ones[" + std::to_string(plan_.elements(plan_.n)) + "];");
       out_.line("#pragma unroll");
-      out_.line("for (int i = 0; i < " + std::to_string(plan_.n / 2) + "; ++i) ones[i] = 1.f;");
+      out_.line("for (int i = 0; i < " + std::to_string(plan_.elements(plan_.n)) +
+                "; ++i) ones[i] = 1.f;");
       product(s, plan_.operands[static_cast<size_t>(sum->second)], "ones");
       out_.close();
     }
@@ -199,14 +224,14 @@ void TensorCore::print_tile(const tile::Pass& pass) {
     weights_[w] = plan_.value(w).id + (is_score ? "" : "_out");
     if (is_score) continue;
     copied.push_back(w);
-    out_.line("float " + weights_[w] + "[" + std::to_string(plan_.n / 2) + "];");
+    out_.line("float " + weights_[w] + "[" + std::to_string(plan_.elements(plan_.n)) + "];");
   }
   auto branch = [&](bool full) {
     text_.print_step(pass, {.full = full});
     for (const std::string& w : copied) {
       out_.line("#pragma unroll");
-      out_.line("for (int i = 0; i < " + std::to_string(plan_.n / 2) + "; ++i) " + weights_[w] +
-                "[i] = " + plan_.value(w).id + "[i];");
+      out_.line("for (int i = 0; i < " + std::to_string(plan_.elements(plan_.n)) + "; ++i) " +
+                weights_[w] + "[i] = " + plan_.value(w).id + "[i];");
     }
   };
   out_.open("if (lo >= full_lo && hi <= full_hi)");
@@ -256,6 +281,7 @@ void TensorCore::print_ring(const tile::Pass& pass) {
     out_.line("load(tile, 0, true);");
     out_.line("cp_async_wait<0>();");
   }
+  for (const Operand* o : operands) round(*o, "stage");
   out_.line("__syncthreads();");
   if (fetch)
     out_.line("const int next = warp_uniform((tile + 1) * " + std::to_string(plan_.n) + ");");
@@ -323,7 +349,7 @@ Source TensorCore::run() {
   source.threads = threads();
   source.shared_bytes = static_cast<int>(shared_);
   source.units = text_.units();
-  out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(16 * plan_.warps) +
+  out_.line("// " + plan_.kernel.name + ": rows by " + std::to_string(plan_.unit_rows()) +
             ", loop by " + std::to_string(plan_.n));
   out_.line("#include \"fragment.cuh\"");
   for (const tile::Pass& p : plan_.kernel.passes)
@@ -351,20 +377,23 @@ Source TensorCore::run() {
     out_.line("const int warp = " + warp + ";");
   text_.print_arguments();
   out_.line("const i64 unit = blockIdx.x;");
-  text_.print_unit("16 * warp + g");
+  text_.print_unit(std::to_string(plan_.warp_rows()) + " * warp + g");
   for (const Operand& o : plan_.operands)
     if (!plan_.is_loop_operand(o)) load(o, "row_lo", "rows_end", "");
   out_.line("cp_async_commit();");
+  if (plan_.kernel.specialization.tf32) out_.line("cp_async_wait<0>();");
+  for (const Operand& o : plan_.operands)
+    if (!plan_.is_loop_operand(o)) round(o, "");
   text_.print_prologue();
   for (size_t k = 0; k < plan_.kernel.passes.size(); ++k) print_pass(plan_.kernel.passes[k], k);
   out_.line();
   text_.print_epilogue();
   out_.close();
   source.notes = notes_of(text_, plan_.kernel.passes.at(0), false, "");
-  source.notes.insert(source.notes.begin(),
-                      "roles: " + std::to_string(plan_.warps) +
-                          " warps of 16 rows each, which load by cp.async and "
-                          "compute; one CTA per unit of work");
+  source.notes.insert(source.notes.begin(), "roles: " + std::to_string(plan_.warps) + " warps of " +
+                                                std::to_string(plan_.warp_rows()) +
+                                                " rows each, which load by cp.async and "
+                                                "compute; one CTA per unit of work");
   source.text = out_.text();
   return source;
 }

@@ -147,7 +147,7 @@ std::string Block::compute(Expr e) {
       // Said as one operation: as two, the compiler moves the product into branches of a Where.
       for (size_t k : {size_t{0}, size_t{1}}) {
         const Expr product = e->args[k];
-        if (product->op != Op::Mul || e->type != Type::F32 || plan_.precise || is_named(product))
+        if (product->op != Op::Mul || e->type != Type::F32 || plan_.exact || is_named(product))
           continue;
         const std::string a = value(product->args[0]), b = value(product->args[1]);
         return "fmaf(" + a + ", " + b + ", " + value(e->args[1 - k]) + ")";
@@ -233,7 +233,8 @@ std::string Block::operation(Expr e, const std::vector<std::string>& a) {
   auto infix = [&](const char* op) { return "(" + a[0] + " " + op + " " + a[1] + ")"; };
   auto call = [&](const std::string& f) { return f + "(" + join(a, ", ") + ")"; };
   if (const char* sign = sign_between(e->op)) return infix(sign);
-  if (const char* function = function_of(e->op, precise)) return call(function);
+  if (const char* function = function_of(e->op, e->op == Op::Exp ? plan_.exact : precise))
+    return call(function);
   if (const char* function = real_function(e->op)) {
     if (real) return call(function);
     return e->op == Op::IsNan || e->op == Op::IsInf ? "false" : a[0];

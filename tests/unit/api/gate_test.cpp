@@ -42,8 +42,9 @@ class NvrtcFirst : public testing::Test {
   }
   /// As make_cuda.cpp does it, for a machine that need not be here.
   static Candidate best(const ir::Stream& stream, const ir::Bindings& sizes,
-                        const tile::Target& target) {
+                        const tile::Target& target, bool tf32 = false) {
     tile::Specialization spec = test::specialization(stream, sizes);
+    spec.tf32 = tf32;
     const auto dense = [&](const std::string& name, const std::vector<ir::Expr>& shape) {
       const auto wide = [&](size_t d) {
         return d < shape.size() && ir::is_const(shape[d]) && !ir::is_const(shape[d], 1);
@@ -89,12 +90,13 @@ TEST_P(NvrtcGate, NothingSpillsOrWaits) {
   const Gate& gate = GetParam();
   test::FragmentProgram text = test::fragment_program(gate.program);
   if (gate.dim != 64) text.dim = text.value_dim = gate.dim;
-  ir::Program p = ir::parse(text.str(gate.type));
+  const bool tf32 = gate.type == "tf32";
+  ir::Program p = ir::parse(text.str(tf32 ? "f32" : gate.type));
   for (ir::SymbolInfo& s : p.symbols) s.hint = gate.length;
   tile::Target target;
   target.name = gate.arch, target.shared_bytes = shared_bytes(gate.arch);
   for (const ir::Stream& s : transform::stream(transform::canonicalize(p))) {
-    const Candidate c = best(s, ir::hints(p), target);
+    const Candidate c = best(s, ir::hints(p), target, tf32);
     const auto& schedule = c.kernel.schedule;
     std::string facts = c.kernel.name + ": " + schedule.path + " " +
                         std::to_string(schedule.warps) + " warps, " +
@@ -181,6 +183,22 @@ output o
 output u
 )";
 
+/// Warps of 32 rows where they keep the multiprocessors busy, and not where rows are few.
+TEST_F(NvrtcFirst, LongProblemsInFloat32HaveWarpsOf32Rows) {
+  ir::Program p = ir::parse(test::fragment_program("full").str("f32"));
+  tile::Target target;
+  target.name = "sm_90a", target.shared_bytes = shared_bytes("sm_90a");
+  target.multiprocessors = 132;
+  for (bool tf32 : {false, true})
+    for (const auto& [length, rows] : std::map<int64_t, int64_t>{{1024, 16}, {65536, 32}}) {
+      for (ir::SymbolInfo& s : p.symbols) s.hint = length;
+      const auto streams = transform::stream(transform::canonicalize(p));
+      const Candidate c = best(streams.at(0), ir::hints(p), target, tf32);
+      EXPECT_EQ(c.kernel.schedule.row_tile, rows * c.kernel.schedule.warps) << length << tf32;
+      EXPECT_EQ(c.cubin.resources.spills(), 0) << length << tf32;
+    }
+}
+
 TEST_F(NvrtcFirst, PointAttentionSpillsNowhere) {
   for (const char* arch : {"sm_80", "sm_89", "sm_90a", "sm_100", "sm_120"})
     for (const char* more : {"", "output p\n"}) {
@@ -207,6 +225,13 @@ std::vector<Gate> gates() {
     out.push_back({"causal", arch, "bf16", 128});
     out.push_back({"causal", arch, "f32"});
   }
+  for (const char* name : {"full", "causal", "alibi", "softcap", "window", "boolean_mask"})
+    for (const char* type : {"f32", "tf32"}) {
+      out.push_back({name, "sm_90a", type});
+      out.push_back({name, "sm_90a", type, 128});
+    }
+  for (const char* arch : {"sm_80", "sm_89", "sm_100", "sm_120"})
+    out.push_back({"causal", arch, "tf32"}), out.push_back({"causal", arch, "tf32", 128});
   for (const char* name : {"boolean_mask", "softcap", "window", "finite_mask"})
     out.push_back({name, "sm_89"}), out.push_back({name, "sm_100"});
   out.push_back({"full", "sm_90a", "f16", 128, 1024});

@@ -1,8 +1,9 @@
 // Matrix products of one warp with operands in shared memory and results in register fragments.
 //
-// A fragment of X[16][N] is float x[N / 2] in each lane = 4 g + t: element i is row
-// g + 8 * (i / 2 % 2), column 8 * (i / 4) + 2 t + i % 2. It is what mma and wgmma accumulate, so
-// that one product's result is the next one's operand without moving between lanes.
+// A fragment of X[8 R][N] is float x[N R / 4] in each lane = 4 g + t, R rows of it: element i is
+// row g + 8 * (i / 2 % R), column 8 * (i / 2 / R) + 2 t + i % 2. With R = 2 it is what mma and
+// wgmma accumulate, with R = 4 two of them in turns of four elements, so that one product's result
+// is the next one's operand without moving between lanes.
 #pragma once
 #include "convert.cuh"
 #include "element.cuh"
@@ -13,163 +14,181 @@ DEVICE int lane_id() { return (int)(threadIdx.x & 31); }
 // The last argument only names the type of the operands.
 DEVICE void mma_as(float* d, const u32* a, u32 b0, u32 b1, Bf16) { mma_bf16(d, a, b0, b1); }
 DEVICE void mma_as(float* d, const u32* a, u32 b0, u32 b1, F16) { mma_f16(d, a, b0, b1); }
+DEVICE void mma_as(float* d, const u32* a, u32 b0, u32 b1, Tf32) { mma_tf32(d, a, b0, b1); }
 
-// s = A B^T with A[16][K] and B[N][K]; rows lie Pitch bytes apart (an odd multiple of 16, so that
+// s = A B^T with A[8 R][K] and B[N][K]; rows lie Pitch bytes apart (an odd multiple of 16, so that
 // eight rows fall on different banks).
-template <class E, int N, int K, int PitchA, int PitchB>
+template <class E, int N, int K, int PitchA, int PitchB, int R>
 struct Scores {
-  DEVICE void run(float (&s)[N / 2], u32 a, u32 b) {
+  static const int kSteps = K * (int)sizeof(E) / 32;  // a mma takes 32 bytes of a row
+
+  DEVICE void run(float (&s)[N * R / 4], u32 a, u32 b) {
     const int lane = lane_id();
     a += (lane & 15) * PitchA + (lane >> 4) * 16;
     b += ((lane & 7) + ((lane >> 4) << 3)) * PitchB + ((lane >> 3) & 1) * 16;
 #pragma unroll
-    for (int i = 0; i < N / 2; ++i) s[i] = 0.f;
+    for (int i = 0; i < N * R / 4; ++i) s[i] = 0.f;
 #pragma unroll
-    for (int k = 0; k < K / 16; ++k) {
-      u32 x[4];
-      ldmatrix4(x, a + k * 32);
+    for (int k = 0; k < kSteps; ++k) {
+      u32 x[R / 2][4];
+#pragma unroll
+      for (int m = 0; m < R / 2; ++m) ldmatrix4(x[m], a + m * 16 * PitchA + k * 32);
 #pragma unroll
       for (int j = 0; j < N / 16; ++j) {
         u32 y[4];
         ldmatrix4(y, b + j * 16 * PitchB + k * 32);
-        mma_as(&s[8 * j], x, y[0], y[1], E());
-        mma_as(&s[8 * j + 4], x, y[2], y[3], E());
+#pragma unroll
+        for (int m = 0; m < R / 2; ++m) {
+          mma_as(&s[4 * R * j + 4 * m], x[m], y[0], y[1], E());
+          mma_as(&s[4 * R * j + 2 * R + 4 * m], x[m], y[2], y[3], E());
+        }
       }
     }
   }
 };
 
-// o += P B with P[16][N] a fragment and B[N][V].
-template <class E, int N, int V, int Pitch>
+// o += P B with P[8 R][N] a fragment and B[N][V].
+template <class E, int N, int V, int Pitch, int R>
 struct Values {
-  DEVICE void run(float (&o)[V / 2], const float (&p)[N / 2], u32 b) {
+  DEVICE void run(float (&o)[V * R / 4], const float (&p)[N * R / 4], u32 b) {
     const int lane = lane_id();
     b += (lane & 15) * Pitch + (lane >> 4) * 16;
 #pragma unroll
     for (int k = 0; k < N / 16; ++k) {
-      u32 x[4];
+      u32 x[R / 2][4];
 #pragma unroll
-      for (int i = 0; i < 4; ++i) x[i] = pack<E>(p[8 * k + 2 * i], p[8 * k + 2 * i + 1]);
+      for (int m = 0; m < R / 2; ++m)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int at = 4 * R * k + 2 * R * (i >> 1) + 4 * m + 2 * (i & 1);
+          x[m][i] = pack<E>(p[at], p[at + 1]);
+        }
 #pragma unroll
       for (int j = 0; j < V / 16; ++j) {
         u32 y[4];
         ldmatrix4_trans(y, b + k * 16 * Pitch + j * 32);
-        mma_as(&o[8 * j], x, y[0], y[1], E());
-        mma_as(&o[8 * j + 4], x, y[2], y[3], E());
+#pragma unroll
+        for (int m = 0; m < R / 2; ++m) {
+          mma_as(&o[4 * R * j + 4 * m], x[m], y[0], y[1], E());
+          mma_as(&o[4 * R * j + 2 * R + 4 * m], x[m], y[2], y[3], E());
+        }
       }
-    }
-  }
-};
-
-template <int N, int K, int PitchA, int PitchB>
-struct Scores<Tf32, N, K, PitchA, PitchB> {
-  DEVICE void run(float (&s)[N / 2], u32 a, u32 b) {
-    const int g = lane_id() >> 2, t = lane_id() & 3;
-    a += g * PitchA + t * 4, b += g * PitchB + t * 4;
-#pragma unroll
-    for (int i = 0; i < N / 2; ++i) s[i] = 0.f;
-#pragma unroll
-    for (int k = 0; k < K / 8; ++k) {
-      u32 x[4];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) x[i] = lds32(a + (i & 1) * 8 * PitchA + (i >> 1) * 16 + k * 32);
-#pragma unroll
-      for (int j = 0; j < N / 8; ++j)
-        mma_tf32(&s[4 * j], x, lds32(b + j * 8 * PitchB + k * 32),
-                 lds32(b + j * 8 * PitchB + k * 32 + 16));
     }
   }
 };
 
 // The order of the sum over keys is free: k = t stands for key 2 t and k = t + 4 for key 2 t + 1,
 // which is how the fragment of P lies.
-template <int N, int V, int Pitch>
-struct Values<Tf32, N, V, Pitch> {
-  DEVICE void run(float (&o)[V / 2], const float (&p)[N / 2], u32 b) {
+template <int N, int V, int Pitch, int R>
+struct Values<Tf32, N, V, Pitch, R> {
+  DEVICE void run(float (&o)[V * R / 4], const float (&p)[N * R / 4], u32 b) {
     const int g = lane_id() >> 2, t = lane_id() & 3;
     b += 2 * t * Pitch + g * 4;
 #pragma unroll
     for (int k = 0; k < N / 8; ++k) {
-      u32 x[4];
+      u32 x[R / 2][4];
 #pragma unroll
-      for (int i = 0; i < 4; ++i) x[i] = to_tf32(p[4 * k + ((i & 1) << 1) + (i >> 1)]);
+      for (int m = 0; m < R / 2; ++m)
 #pragma unroll
-      for (int j = 0; j < V / 8; ++j)
-        mma_tf32(&o[4 * j], x, lds32(b + k * 8 * Pitch + j * 32),
-                 lds32(b + (k * 8 + 1) * Pitch + j * 32));
+        for (int i = 0; i < 4; ++i)
+          x[m][i] = to_tf32(p[2 * R * k + 4 * m + ((i & 1) << 1) + (i >> 1)]);
+#pragma unroll
+      for (int j = 0; j < V / 8; ++j) {
+        const u32 y0 = lds32(b + k * 8 * Pitch + j * 32),
+                  y1 = lds32(b + (k * 8 + 1) * Pitch + j * 32);
+#pragma unroll
+        for (int m = 0; m < R / 2; ++m) mma_tf32(&o[2 * R * j + 4 * m], x[m], y0, y1);
+      }
     }
   }
 };
 
 // In float32 a rounding is as large as what it is added to: sums are kept short. Scores are two
-// sums, of even and of odd quads; the values of a tile are summed for themselves.
-template <int N, int K, int PitchA, int PitchB>
-struct Scores<float, N, K, PitchA, PitchB> {
-  DEVICE void run(float (&s)[N / 2], u32 a, u32 b) {
+// sums, one after the other; the values of a tile are summed for themselves.
+template <int N, int K, int PitchA, int PitchB, int R>
+struct Scores<float, N, K, PitchA, PitchB, R> {
+  DEVICE void run(float (&s)[N * R / 4], u32 a, u32 b) {
     const int g = lane_id() >> 2, t = lane_id() & 3;
     a += g * PitchA, b += 2 * t * PitchB;
-    float other[N / 2];
+    float other[N * R / 4];
+    sum_half(s, a, b), sum_half(other, a + K * 2, b + K * 2);
 #pragma unroll
-    for (int i = 0; i < N / 2; ++i) s[i] = other[i] = 0.f;
-#pragma unroll 1
-    for (int k = 0; k + 1 < K / 4; k += 2) {
-      add_quad(s, a + k * 16, b + k * 16);
-      add_quad(other, a + k * 16 + 16, b + k * 16 + 16);
-    }
-    if (K / 4 % 2) add_quad(s, a + K * 4 - 16, b + K * 4 - 16);
-#pragma unroll
-    for (int i = 0; i < N / 2; ++i) s[i] += other[i];
+    for (int i = 0; i < N * R / 4; ++i) s[i] += other[i];
   }
 
-  DEVICE void add_quad(float (&s)[N / 2], u32 a, u32 b) {
-    const Quad x[2] = {lds128(a), lds128(a + 8 * PitchA)};
+  DEVICE void sum_half(float (&s)[N * R / 4], u32 a, u32 b) {
+#pragma unroll
+    for (int i = 0; i < N * R / 4; ++i) s[i] = 0.f;
+#pragma unroll(R == 2 ? 2 : 1)
+    for (int k = 0; k < K / 8; ++k) add_quad(s, a + k * 16, b + k * 16);
+  }
+
+  DEVICE void add_quad(float (&s)[N * R / 4], u32 a, u32 b) {
+    Quad x[R];
+#pragma unroll
+    for (int r = 0; r < R; ++r) x[r] = lds128(a + r * 8 * PitchA);
 #pragma unroll
     for (int c = 0; c < N / 4; ++c) {
       const Quad y = lds128(b + (8 * (c >> 1) + (c & 1)) * PitchB);
 #pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        float& d = s[4 * (c >> 1) + 2 * h + (c & 1)];
-        d = fmaf(__uint_as_float(x[h].x), __uint_as_float(y.x), d);
-        d = fmaf(__uint_as_float(x[h].y), __uint_as_float(y.y), d);
-        d = fmaf(__uint_as_float(x[h].z), __uint_as_float(y.z), d);
-        d = fmaf(__uint_as_float(x[h].w), __uint_as_float(y.w), d);
+      for (int r = 0; r < R; ++r) {
+        float& d = s[2 * R * (c >> 1) + 2 * r + (c & 1)];
+        d = fmaf(__uint_as_float(x[r].x), __uint_as_float(y.x), d);
+        d = fmaf(__uint_as_float(x[r].y), __uint_as_float(y.y), d);
+        d = fmaf(__uint_as_float(x[r].z), __uint_as_float(y.z), d);
+        d = fmaf(__uint_as_float(x[r].w), __uint_as_float(y.w), d);
       }
     }
   }
 };
 
-template <int N, int V, int Pitch>
-struct Values<float, N, V, Pitch> {
-  static const int kMost = 8;  // columns of eight whose sums are in registers at a time
+// P goes through shared memory of the warp: a lane needs whole rows of it, and the loop stays one.
+template <int N, int V, int Pitch, int R>
+struct Values<float, N, V, Pitch, R> {
+  static const int kPitch = 4 * N + 16;
+  static const int kMost = R == 4 && V > 64 ? 2 : 8;  // columns of eight that are summed at a time
 
-  DEVICE void run(float (&o)[V / 2], const float (&p)[N / 2], u32 b) {
+  DEVICE void run(float (&o)[V * R / 4], const float (&p)[N * R / 4], u32 b, u32 room) {
+    const int g = lane_id() >> 2, t = lane_id() & 3;
+    room += g * kPitch, b += t * 8;
+    __syncwarp();
 #pragma unroll
-    for (int first = 0; first < V / 8; first += kMost) run_part(o, p, b, first);
+    for (int i = 0; i < N * R / 4; i += 2)
+      sts64(room + (i / 2 % R) * 8 * kPitch + (i / 2 / R) * 32 + t * 8,
+            Pair{__float_as_uint(p[i]), __float_as_uint(p[i + 1])});
+    __syncwarp();
+#pragma unroll
+    for (int first = 0; first < V / 8; first += kMost) add_part(o, room, b, first);
   }
 
-  DEVICE void run_part(float (&o)[V / 2], const float (&p)[N / 2], u32 b, int first) {
-    const int quad = lane_id() & ~3, t = lane_id() & 3;
-    b += 2 * t * 4 + first * 32;
-    float sums[4 * kMost];
+  DEVICE void add_part(float (&o)[V * R / 4], u32 room, u32 b, int first) {
+    float sums[2 * R * kMost];
 #pragma unroll
-    for (int i = 0; i < 4 * kMost; ++i) sums[i] = 0.f;
+    for (int i = 0; i < 2 * R * kMost; ++i) sums[i] = 0.f;
+#pragma unroll 1
+    for (int k = 0; k < N; k += 4) {
+      Quad x[R];
 #pragma unroll
-    for (int k = 0; k < N; ++k) {
-      const int from = quad + ((k & 7) >> 1), at = 4 * (k >> 3) + (k & 1);
-      const float x[2] = {__shfl_sync(~0u, p[at], from), __shfl_sync(~0u, p[at + 2], from)};
+      for (int r = 0; r < R; ++r) x[r] = lds128(room + r * 8 * kPitch + k * 4);
 #pragma unroll
-      for (int j = 0; j < kMost; ++j) {
-        if (first + j >= V / 8) continue;
-        const Pair y = lds64(b + k * Pitch + j * 32);
-        sums[4 * j] = fmaf(x[0], __uint_as_float(y.x), sums[4 * j]);
-        sums[4 * j + 1] = fmaf(x[0], __uint_as_float(y.y), sums[4 * j + 1]);
-        sums[4 * j + 2] = fmaf(x[1], __uint_as_float(y.x), sums[4 * j + 2]);
-        sums[4 * j + 3] = fmaf(x[1], __uint_as_float(y.y), sums[4 * j + 3]);
-      }
+      for (int i = 0; i < 4; ++i)
+#pragma unroll
+        for (int j = 0; j < kMost; ++j)
+          if (first + j < V / 8)
+            add_pair(&sums[2 * R * j], x, i, lds64(b + (k + i) * Pitch + (first + j) * 32));
     }
 #pragma unroll
-    for (int i = 0; i < 4 * kMost; ++i)
-      if (4 * first + i < V / 2) o[4 * first + i] += sums[i];
+    for (int i = 0; i < 2 * R * kMost; ++i)
+      if (2 * R * first + i < V * R / 4) o[2 * R * first + i] += sums[i];
+  }
+
+  DEVICE void add_pair(float* sums, const Quad (&x)[R], int i, Pair y) {
+#pragma unroll
+    for (int r = 0; r < R; ++r) {
+      const float p = __uint_as_float(i == 0 ? x[r].x : i == 1 ? x[r].y : i == 2 ? x[r].z : x[r].w);
+      sums[2 * r] = fmaf(p, __uint_as_float(y.x), sums[2 * r]);
+      sums[2 * r + 1] = fmaf(p, __uint_as_float(y.y), sums[2 * r + 1]);
+    }
   }
 };
 
@@ -211,6 +230,17 @@ DEVICE void put_as(u32 addr, float x, float) { sts32(addr, __float_as_uint(x)); 
 template <class E>
 DEVICE void put(u32 addr, float x) {
   put_as(addr, x, E());
+}
+
+// Sixteen or eight bytes of float32 in shared memory, rounded to operands of tf32 products.
+DEVICE void round16(u32 addr) {
+  const Quad x = lds128(addr);
+  const auto rounded = [](u32 bits) { return to_tf32(__uint_as_float(bits)); };
+  sts128(addr, Quad{rounded(x.x), rounded(x.y), rounded(x.z), rounded(x.w)});
+}
+DEVICE void round8(u32 addr) {
+  const Pair x = lds64(addr);
+  sts64(addr, Pair{to_tf32(__uint_as_float(x.x)), to_tf32(__uint_as_float(x.y))});
 }
 
 // Whether any thread of the CTA says so. `flag`: a word of shared memory of their own.

@@ -17,6 +17,7 @@ namespace flashlight::test {
 struct FragmentRun {
   std::string path = "tensor_core", type = "bf16";
   int warps = 4, stages = 2, teams = 1;
+  int held = 2;  // rows of a lane, on the tensor-core path
   int64_t loop_tile = 64;
   bool aligned = true, tf32 = false;
   bool unit_strides = true;  // else nothing is known of any stride
@@ -115,7 +116,7 @@ struct FragmentRun {
     tile::Schedule s;
     s.path = on, s.warps = rows, s.stages = on == path ? stages : 2;
     s.teams = on == "hopper" ? teams : 1;
-    s.row_tile = 16 * rows, s.loop_tile = s.panel = loop_tile;
+    s.row_tile = (on == "tensor_core" ? 8 * held : 16) * rows, s.loop_tile = s.panel = loop_tile;
     tile::Kernel kernel = tile::lower(stream, s, spec, target);
     sources.push_back(codegen::cuda::emit(kernel, target));
     kernels_.push_back(std::move(kernel));

@@ -14,7 +14,8 @@ struct Case {
   std::string refused = "";  // a part of the reason why a kernel is not on the path
 
   std::string name() const {
-    return program + "_" + run.path + "_" + (run.tf32 ? "tf32" : run.type);
+    return program + "_" + run.path + "_" + (run.tf32 ? "tf32" : run.type) +
+           (run.held == 4 ? "_four_rows" : "");
   }
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
@@ -54,6 +55,21 @@ std::vector<Case> tensor_core() {
   return out;
 }
 
+/// Warps of 32 rows. Lengths are multiples of four, as hints are: biases of float32 come in pieces
+/// of 16 bytes.
+std::vector<Case> four_rows() {
+  std::vector<Case> out;
+  for (const FragmentProgram& p : fragment_programs())
+    if (p.name != "retention")  // which grows beyond what float32 holds
+      out.push_back({p.name, FragmentRun::tensor_core("f32", 32, true), {4, 132, 200}});
+  for (const char* name : {"causal", "two_maps", "log_sum_exp", "gate", "over_queries"})
+    out.push_back({name, FragmentRun::tensor_core("f32", 16), {4, 132}});
+  for (const char* name : {"causal", "two_biases", "rectified", "gate"})
+    out.push_back({name, FragmentRun::tensor_core("bf16", 32), {17, 200}});
+  for (Case& c : out) c.run.held = 4, c.run.warps = 2;
+  return out;
+}
+
 std::vector<Case> hopper() {
   const std::map<std::string, std::string> refused = {
       {"log_sum_exp_alone", "no values are products"},
@@ -74,6 +90,7 @@ std::vector<Case> hopper() {
 }
 
 INSTANTIATE_TEST_SUITE_P(TensorCore, Fragments, testing::ValuesIn(tensor_core()), name_of);
+INSTANTIATE_TEST_SUITE_P(FourRows, Fragments, testing::ValuesIn(four_rows()), name_of);
 INSTANTIATE_TEST_SUITE_P(Hopper, Fragments, testing::ValuesIn(hopper()), name_of);
 
 }  // namespace
