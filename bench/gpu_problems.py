@@ -22,7 +22,11 @@ OWN_SIZES = {
     "invariant_point_scalars": POINTS,
     "invariant_point": POINTS | {"C": 128},
     "rectified": {"B": 4, "H": 16, "S": 4096, "D": 128},
+    "rotary": {"B": 4, "H": 16, "S": 4096, "D": 128},
+    "query_key_norm": {"B": 4, "H": 16, "S": 4096, "D": 128},
+    "windows": {"B": 1024, "H": 4, "S": 49, "D": 32},
 }
+MODELS = ("rotary", "query_key_norm", "windows")  # what real models do to queries and keys
 WIDE = {"B": 1, "H": 8, "S": 16384, "D": 256}
 TYPED = [{"B": 4, "H": 16, "S": 4096, "D": D} for D in (128, 64)]
 PARTS = ("dense", "variants", "own", "types")
@@ -84,7 +88,7 @@ class GpuProblem(Problem):
 
     def density(self) -> float:
         """Share of the scores that count; causal is a half, as everybody has it."""
-        if self.name in ("causal", "gqa_repeat"):
+        if self.name in ("causal", "gqa_repeat", "rotary"):
             return 0.5
         if self.name not in ("window", "prefix", "document"):
             return 1.0
@@ -100,7 +104,7 @@ class GpuProblem(Problem):
     def flops(self) -> float | None:
         """Of the two products (four with two maps); None where nobody counts alike."""
         B, H, S, D = (self.sizes[key] for key in "BHSD")
-        if self.name in (*VARIANTS, "gqa_repeat", "rectified"):
+        if self.name in (*VARIANTS, "gqa_repeat", "rectified", *MODELS):
             return 4 * B * H * S * S * D * self.density()
         per_score = {"differential": 12 * D, "evoformer": 4 * D * self.sizes.get("N", 1)}
         return B * H * S * S * per_score[self.name] if self.name in per_score else None

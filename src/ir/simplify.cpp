@@ -1,5 +1,6 @@
 #include "ir/simplify.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "ir/rewrite.h"
@@ -172,6 +173,27 @@ Polynomial Simplifier::minmax(Expr e) {
 }
 
 Expr simplify(Expr e) { return Simplifier({e}).simplify(e); }
+
+double take_factor(Expr* e) {
+  const Expr x = *e;
+  if (!is_float(x->type)) return 1;
+  if (x->op == Op::Neg) {
+    *e = x->args[0];
+    return -take_factor(e);
+  }
+  const bool quotient = x->op == Op::Div && is_const(x->args[1]);
+  if (x->op != Op::Mul && !quotient) return 1;
+  Expr a = x->args[0], b = x->args[1];
+  if (is_const(a)) std::swap(a, b);
+  double factor = take_factor(&a);
+  if (is_const(b))
+    factor = quotient ? factor / const_value(b) : factor * const_value(b);
+  else
+    factor *= take_factor(&b);
+  if (!std::isfinite(factor) || factor == 0) return 1;  // as it was
+  *e = is_const(b) ? a : a * b;
+  return factor;
+}
 
 Expr Affine::coefficient(Expr axis) const {
   const auto it = coefficients.find(axis);

@@ -12,6 +12,9 @@ namespace flashlight::ir {
 /// (a*S + b) floordiv S -> a and mod -> b where 0 <= b < S is known, comparisons that are decided.
 Expr simplify(Expr e);
 
+/// Takes the constant factors out of a product of floats; their product.
+double take_factor(Expr* e);
+
 /// e = sum of coefficient[a] * a over the axes + rest; coefficients and rest have no axis in them.
 struct Affine {
   std::map<Expr, Expr> coefficients;  // Axis -> Int expression

@@ -14,14 +14,20 @@ bool contains_name(const std::vector<std::string>& list, const std::string& name
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-/// Some load with the loop axis does not have this axis: rows of a tile can share it.
-bool shares_loads(const Stream& s, Expr row) {
-  bool shares = false;
+/// What rows of a tile share if it is cut along this axis: 2: a matrix over the loop (keys,
+/// values), 1: numbers over the loop (a bias), 0: nothing.
+int shares_loads(const Stream& s, Expr row) {
+  int shares = 0;
   auto look = [&](Expr body) {
     for (Expr l : loads_of(body)) {
       bool global = std::any_of(s.inputs.begin(), s.inputs.end(),
                                 [&](const Input& i) { return i.name == l->name(); });
-      shares = shares || (global && uses(l, s.loop) && !uses(l, row));
+      if (!global || !uses(l, s.loop) || uses(l, row)) continue;
+      const std::vector<Expr> axes = axes_of(l);
+      const bool matrix = std::any_of(axes.begin(), axes.end(), [&](Expr a) {
+        return a != s.loop && !contains(s.row_axes, a);
+      });
+      shares = std::max(shares, matrix ? 2 : 1);
     }
   };
   for (const Computation& c : s.tiles)
@@ -41,8 +47,9 @@ bool multiplies(const Stream& s) {
 
 }  // namespace
 
-/// The longest row axis over which operands are shared, so that a tile of rows is a matrix. Null:
-/// each row has operands of its own (one query for each head), and is a unit by itself.
+/// The row axis over which most is shared, so that a tile of rows is a matrix; of those the
+/// longest. Null: each row has operands of its own (one query for each head), and is a unit by
+/// itself.
 Expr choose_tiled(const Stream& s) {
   Bindings sizes;
   for (const SymbolInfo& i : s.symbols) sizes[i.name] = i.hint;
@@ -50,7 +57,7 @@ Expr choose_tiled(const Stream& s) {
   auto key = [&](Expr a) { return std::pair(shares_loads(s, a), evaluate(a->extent(), sizes)); };
   for (Expr a : s.row_axes)
     if (!best || key(a) >= key(best)) best = a;
-  return best && multiplies(s) && !shares_loads(s, best) ? Expr() : best;
+  return best && multiplies(s) && shares_loads(s, best) == 0 ? Expr() : best;
 }
 
 bool Roles::is_grid(Expr axis) const { return contains(grid, axis); }

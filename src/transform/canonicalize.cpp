@@ -80,6 +80,7 @@ Program drop_unit_axes(const Program& p) {
   return out;
 }
 
+/// Constant factors of a sum are factors of its result: scaled queries are rows that are copied.
 Program inline_pointwise(const Program& p) {
   Program out = p;
   out.computations.clear();
@@ -87,6 +88,14 @@ Program inline_pointwise(const Program& p) {
   for (const Computation& c : p.computations) {
     Computation d = c;
     d.body = simplify(inline_loads(c.body, pointwise));
+    if (const double factor = d.op == Reduce::Sum ? take_factor(&d.body) : 1; factor != 1) {
+      const std::vector<Expr> index(c.axes.begin(), c.axes.end());
+      const Type type = d.body->type;
+      d.name = c.name + ".sum";
+      pointwise[c.name] = {c.name, c.dtype,
+                           c.axes, Reduce::None,
+                           {},     load(d.name, index, type) * constant(factor, type)};
+    }
     if (d.op == Reduce::None) pointwise[d.name] = d;
     if (d.op != Reduce::None || is_output(p, d.name)) out.computations.push_back(d);
   }

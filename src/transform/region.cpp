@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/rewrite.h"
+#include "ir/simplify.h"
 
 namespace flashlight::transform {
 namespace {
@@ -64,6 +65,22 @@ bool cheap_to_remake(const Graph& graph, const Computation& c) {
   double read = 0;
   for (const std::string& n : names_loaded(c.body)) read += graph.elements(n);
   return graph.elements(c.name) > read;
+}
+
+/// More than a view of what it reads, or that times a constant: arithmetic, a rounding to fewer
+/// bits, or one last axis made of several dimensions, which no copy engine reads as rows.
+bool is_made(const Graph& graph, const Computation& c) {
+  Expr body = c.body;
+  take_factor(&body);
+  if (body->op != Op::Load && float_work(c) > 0) return true;
+  const std::vector<Expr>& loads = graph.loads(c.name);
+  return std::any_of(loads.begin(), loads.end(), [&](Expr l) {
+    const Input* input = graph.program().input(l->name());
+    const DType from = input ? input->dtype : graph.program().computation(l->name())->dtype;
+    const auto of_last = [&](Expr at) { return uses(at, c.axes.back()); };
+    return (is_float(l->type) && dtype_size(c.dtype) < dtype_size(from)) ||
+           std::count_if(l->args.begin(), l->args.end(), of_last) > 1;
+  });
 }
 
 class Growth {
@@ -232,7 +249,9 @@ class Growth {
     return least;
   }
 
-  /// Operands along the loop that are computed, not copied: matrices, not one number per element.
+  /// Operands that are computed, not copied: matrices, not one number per row or element. The
+  /// loop's would be made again for each row tile, and rows that lie ready are loaded by the copy
+  /// engine.
   void make_once() {
     const int loop = loop_side();
     if (needed_ != kBoth || (loop != kM && loop != kN)) return;
@@ -240,27 +259,29 @@ class Growth {
     for (Expr a : loop == kN ? seed_.m : seed_.n) rows *= graph_.extent(a);
     for (Expr a : loop == kN ? seed_.n : seed_.m) columns *= graph_.extent(a);
     if (rows < kManyRows) return;
-    const double least = kMatrix * statistics() / rows * columns;
+    const double of_rows = kMatrix * statistics(), of_loop = of_rows / rows * columns;
     std::map<std::string, std::map<Expr, int>> inside;  // users that are made in the kernel
     for (const std::string& n : out_.core) inside[n] = tags_in(*program_.computation(n));
     for (size_t k = program_.computations.size(); k-- > 0;) {
       const Computation& c = program_.computations[k];
       if (out_.core.count(c.name) || !cheap_to_remake(graph_, c)) continue;
       std::map<Expr, int> tags;
-      bool used = false, along = false;
+      std::set<int> sides;  // that its users have it on
       for (const std::string& u : graph_.users(c.name)) {
         if (!inside.count(u)) continue;
-        used = true;
         for (Expr l : graph_.loads(u)) {
           if (l->name() != c.name) continue;
           int all = 0;
           for (size_t d = 0; d < l->args.size(); ++d)
             for (Expr a : axes_of(l->args[d])) all |= inside[u][a], tags[c.axes[d]] |= inside[u][a];
-          along = along || all == loop;
+          sides.insert(all);
         }
       }
-      if (!used) continue;
-      if (along && float_work(c) > 0 && graph_.elements(c.name) >= least)
+      if (sides.empty()) continue;
+      const double size = graph_.elements(c.name);
+      const bool matrix =
+          (sides.count(loop) && size >= of_loop) || (sides.count(kBoth - loop) && size >= of_rows);
+      if (matrix && is_made(graph_, c))
         out_.once.insert(c.name);
       else
         inside[c.name] = tags;

@@ -162,6 +162,17 @@ def test_explain_tells_what_the_kernel_takes():
     assert any(line.startswith("roles") for line in told.kernels[0].notes)
 
 
+@pytest.mark.parametrize("name", ["causal", "rotary", "query_key_norm", "windows", "evoformer"])
+def test_programs_of_real_models_take_the_path_of_the_card(name):
+    """Queries that are computed, and more windows than rows, are no reason to leave it."""
+    if torch.cuda.get_device_capability() != (9, 0):
+        pytest.skip("no Hopper card")
+    sizes = {"B": 64, "S": 49} if name == "windows" else {"B": 2, "S": 512}
+    args = to_gpu(CASES[name].make(**sizes, H=4, D=32, dtype=torch.bfloat16))
+    told = torch_flashlight.explain(CASES[name].fn, *args)
+    assert [k.schedule.split(",")[0] for k in told.kernels] == ["hopper"], told
+
+
 def test_training_gives_the_gradients_of_eager():
     args = [x.requires_grad_() for x in causal_args(torch.float32)]
     got = torch.autograd.grad(compiled(CAUSAL.fn)(*args).square().sum(), args)

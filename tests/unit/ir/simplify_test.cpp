@@ -27,6 +27,22 @@ TEST(Simplify, AFlatIndexComesApartIntoItsAxes) {
   EXPECT_EQ(simplify(fdiv(mod(fdiv(flat, c(64)), H * S), S)), h);
 }
 
+TEST(Simplify, ConstantFactorsComeOutOfAProduct) {
+  const Program p = parse(
+      "input a : f32[4]\ninput b : f32[4]\n"
+      "compute x[i:4] : f32 = -(a[i] * 3.0) * (b[i] / 4.0) * 2.0\n"
+      "compute y[i:4] : f32 = (a[i] + 3.0) * b[i]\n"
+      "compute z[i:4] : f32 = a[i] * 1e300 * 1e300\noutput x\noutput y\noutput z\n");
+  const auto taken = [&](int k) {
+    Expr e = p.computations[static_cast<size_t>(k)].body;
+    const double factor = take_factor(&e);
+    return std::pair(factor, print(e));
+  };
+  EXPECT_EQ(taken(0), std::pair(-1.5, std::string("a[i] * b[i]")));
+  EXPECT_EQ(taken(1).first, 1);
+  EXPECT_EQ(taken(2), std::pair(1.0, print(p.computations[2].body))) << "it would be infinite";
+}
+
 TEST(Simplify, AFloorDivisionOfSymbolsIsAnAtomOfAtLeastOne) {
   const Expr group = fdiv(s34, s25);
   const Expr k = axis("k", s25), g = axis("g", group), x = axis("x", s25 * group);

@@ -136,6 +136,22 @@ TEST(Lower, ACausalKernelSkipsAndUnmasks) {
   EXPECT_FALSE(p.certificate);  // -inf needs none
 }
 
+/// Windows (or sequences of an alignment) outnumber rows, and share a bias but no keys.
+TEST(Lower, ATileIsCutWhereRowsShareKeys) {
+  auto k = test::kernels_of(
+      ir::parse(
+          "input q : f32[64, 21, 4]\ninput k : f32[64, 21, 4]\ninput v : f32[64, 21, 3]\n"
+          "input b : f32[21, 21]\n"
+          "compute s[n:64, i:21, j:21] : f32 = sum[d:4] q[n,i,d]*k[n,j,d] + b[i,j]\n"
+          "compute m[n:64, i:21] : f32 = max[j:21] s[n,i,j]\n"
+          "compute l[n:64, i:21] : f32 = sum[j:21] exp(s[n,i,j] - m[n,i])\n"
+          "compute o[n:64, i:21, c:3] : f32 = sum[j:21] exp(s[n,i,j]-m[n,i])/l[n,i]*v[n,j,c]\n"
+          "output o\n"),
+      {});
+  ASSERT_EQ(k.at(0).tiled.size(), 1u);
+  EXPECT_TRUE(ir::is_const(k[0].tiled[0]->extent(), 21));
+}
+
 TEST(Lower, ChunksOfConstantSizeAreRanges) {
   std::string text = attention("where(i // 4 == j // 4, s[h,i,j], -inf)");
   for (size_t at; (at = text.find("23")) != std::string::npos;) text.replace(at, 2, "24");

@@ -153,7 +153,7 @@ TEST(Discover, WhatManyRowsWouldMakeAgainIsMadeOnceWithoutPacks) {
                   ", d:8] : f32 = q[h,i,d] * 2.0\n"
                   "compute k2[h:4, j:50, d:8] : f32 = k[h,j,d] + 1.0\n"
                   "compute k3[h:4, d:8, j:50] : f32 = k2[h,j,d]\n"
-                  "compute v2[h:4, j:50, c:8] : f32 = v[h,j,c] * 3.0\n"
+                  "compute v2[h:4, j:50, c:8] : f32 = v[h,j,c] + 3.0\n"
                   "compute w2[h:4, j:50] : f32 = w[h,j] * 4.0\n"
                   "compute s[h:4, i:" +
                   i +
@@ -180,6 +180,33 @@ TEST(Discover, WhatManyRowsWouldMakeAgainIsMadeOnceWithoutPacks) {
   EXPECT_EQ(inputs(1024, true), "q k v w ");
   EXPECT_EQ(inputs(1024, false), "q w k2 v2 ");  // its view k3 is made inside
   EXPECT_EQ(inputs(64, false), "q k v w ");
+}
+
+// A copy engine loads rows that lie in memory as the product wants them.
+TEST(Discover, RowsThatAreComputedAreMadeOnceWithoutPacks) {
+  const auto inputs = [](const std::string& row, int rows = 1024) {
+    const std::string i = std::to_string(rows);
+    std::string text =
+        "input q : f32[4, I, 4, 2]\ninput k : bf16[4, 50, 8]\ninput w : f32[8]\n"
+        "compute a[h:4, i:I, d:8] : f32 = q[h, i, d // 2, d % 2]\n" +
+        row +
+        "\ncompute s[h:4, i:I, j:50] : f32 = sum[d:8] r[h,i,d] * k[h,j,d]\n"
+        "compute m[h:4, i:I] : f32 = max[j:50] s[h,i,j]\n"
+        "compute l[h:4, i:I] : f32 = sum[j:50] exp(s[h,i,j] - m[h,i])\n"
+        "compute o[h:4, i:I, c:8] : f32 = sum[j:50] exp(s[h,i,j] - m[h,i]) / l[h,i] * k[h,j,c]\n"
+        "output o\n";
+    for (size_t at; (at = text.find("I")) != std::string::npos;) text.replace(at, 1, i);
+    std::string names;
+    for (const auto& r : transform::discover(ir::parse(text), false).regions)
+      for (const ir::Input& input : r.program.inputs) names += input.name + " ";
+    return names;
+  };
+  const std::string head = "compute r[h:4, i:I, d:8] : ";
+  EXPECT_EQ(inputs(head + "f32 = a[h,i,d] * w[d]"), "k r ");
+  EXPECT_EQ(inputs(head + "f32 = a[h,i,d] + w[d]"), "k r ");
+  EXPECT_EQ(inputs(head + "bf16 = a[h,i,d]"), "k r ") << "a rounding";
+  EXPECT_EQ(inputs(head + "f32 = a[h,i,d] * 0.5"), "k a ") << "a factor of the scores";
+  EXPECT_EQ(inputs(head + "f32 = a[h,i,d] * w[d]", 64), "q k w ") << "few rows";
 }
 
 TEST(Discover, ScoresOnAFlattenedAxisStayAndAreTold) {
