@@ -1,4 +1,4 @@
-"""Queries and keys normalised by their root mean square, then scaled by column (Qwen 3, Gemma 3)."""
+"""Queries and keys normalised by their root mean square, scaled by column (Qwen 3, Gemma 3)."""
 
 import math
 

@@ -20,7 +20,7 @@ def attention(q, k, v, cos, sin):
 
 
 def inputs(B=1, H=8, S=2048, D=64, dtype=torch.float32):
-    """Pairs of columns turn by an angle that grows with the position: its cosine and sine [S, D]."""
+    """Pairs of columns turn by an angle that grows with the position: its cosine, sine [S, D]."""
     frequency = 1e4 ** (-2.0 * (torch.arange(D) % (D // 2)) / D)
     angle = torch.arange(S)[:, None] * frequency
     return *qkv(B, H, S, D, dtype), angle.cos().to(dtype), angle.sin().to(dtype)

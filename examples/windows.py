@@ -1,4 +1,4 @@
-"""Attention inside many small windows of an image, which share a bias table (Liu et al. 2021, Swin).
+"""Attention inside many small windows of an image, with one bias table (Liu et al. 2021, Swin).
 
 B counts windows; a model has more of them than rows in one.
 """
