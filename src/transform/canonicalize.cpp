@@ -5,6 +5,7 @@
 
 #include "ir/rewrite.h"
 #include "ir/simplify.h"
+#include "transform/concatenated.h"
 
 namespace flashlight::transform {
 namespace {
@@ -80,6 +81,16 @@ Program drop_unit_axes(const Program& p) {
   return out;
 }
 
+/// What is added to all elements of a maximum is added to it, to the same bits. Null: nothing.
+Expr take_addend(Computation* c) {
+  const Expr e = c->body;
+  if ((c->op != Reduce::Max && c->op != Reduce::Min) || !is_float(e->type)) return {};
+  if ((e->op != Op::Add && e->op != Op::Sub) || uses_any(e->args[1], c->reduce_axes)) return {};
+  if (!uses_any(e->args[0], c->reduce_axes)) return {};
+  c->body = e->args[0];
+  return e->op == Op::Sub ? unary(Op::Neg, e->args[1]) : e->args[1];
+}
+
 /// Constant factors of a sum are factors of its result: scaled queries are rows that are copied.
 Program inline_pointwise(const Program& p) {
   Program out = p;
@@ -88,13 +99,15 @@ Program inline_pointwise(const Program& p) {
   for (const Computation& c : p.computations) {
     Computation d = c;
     d.body = simplify(inline_loads(c.body, pointwise));
-    if (const double factor = d.op == Reduce::Sum ? take_factor(&d.body) : 1; factor != 1) {
-      const std::vector<Expr> index(c.axes.begin(), c.axes.end());
+    const double factor = d.op == Reduce::Sum ? take_factor(&d.body) : 1;
+    const Expr addend = take_addend(&d);
+    if (factor != 1 || addend) {
+      d.name = c.name + ".value";
       const Type type = d.body->type;
-      d.name = c.name + ".sum";
+      const Expr value = load(d.name, {c.axes.begin(), c.axes.end()}, type);
       pointwise[c.name] = {c.name, c.dtype,
                            c.axes, Reduce::None,
-                           {},     load(d.name, index, type) * constant(factor, type)};
+                           {},     addend ? value + addend : value * constant(factor, type)};
     }
     if (d.op == Reduce::None) pointwise[d.name] = d;
     if (d.op != Reduce::None || is_output(p, d.name)) out.computations.push_back(d);
@@ -251,6 +264,7 @@ Program drop_unused(const Program& p) {
 
 Program canonicalize(const Program& program) {
   Program p = inline_pointwise(drop_unit_axes(separate_outputs(program)));
+  p = inline_pointwise(split_concatenated(p));
   p = atomize_by_users(atomize(drop_unused(p)));
   return drop_unused(rename_and_share(atomize(p)));
 }

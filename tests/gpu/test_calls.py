@@ -162,7 +162,7 @@ def test_explain_tells_what_the_kernel_takes():
     assert any(line.startswith("roles") for line in told.kernels[0].notes)
 
 
-@pytest.mark.parametrize("name", ["causal", "rotary", "query_key_norm", "windows", "evoformer"])
+@pytest.mark.parametrize("name", ["rotary", "query_key_norm", "sinks", "windows", "evoformer"])
 def test_programs_of_real_models_take_the_path_of_the_card(name):
     """Queries that are computed, and more windows than rows, are no reason to leave it."""
     if torch.cuda.get_device_capability() != (9, 0):
