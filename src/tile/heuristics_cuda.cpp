@@ -149,6 +149,7 @@ void add_hopper(const Shape& s, const Target& target, std::vector<Schedule>* out
     picks = {{4, 4, 64}, {3, 2, 128}, {2, 2, 128}, {2, 4, 64, 2, 2}};
   else
     picks = {{2, 2, 128}, {3, 3, 80}};
+  picks.push_back({1, 3, 64, 2, 2});  // small windows
   // Rows that do not fill the last tile are computed for nothing.
   const auto waste = [&](const Pick& p) {
     const int64_t tile = 64 * p.groups, rows = std::max<int64_t>(s.rows, 1);

@@ -12,6 +12,8 @@ using namespace ir;
 
 /// Rows of at least four tiles: so many times a kernel without packs makes an operand of its loop.
 constexpr double kManyRows = 256;
+/// Or of half a tile, in all so many scores that a kernel for matrix units saves more than a launch.
+constexpr double kSomeRows = 32, kManyScores = 1 << 23;
 /// A matrix has at least so many numbers for each element of the loop.
 constexpr double kMatrix = 4;
 
@@ -258,7 +260,8 @@ class Growth {
     double rows = 1, columns = 1;
     for (Expr a : loop == kN ? seed_.m : seed_.n) rows *= graph_.extent(a);
     for (Expr a : loop == kN ? seed_.n : seed_.m) columns *= graph_.extent(a);
-    if (rows < kManyRows) return;
+    const bool many = graph_.elements(seed_.name) >= kManyScores;
+    if (rows < (many ? kSomeRows : kManyRows)) return;
     const double of_rows = kMatrix * statistics(), of_loop = of_rows / rows * columns;
     std::map<std::string, std::map<Expr, int>> inside;  // users that are made in the kernel
     for (const std::string& n : out_.core) inside[n] = tags_in(*program_.computation(n));

@@ -24,7 +24,7 @@ class FragmentTrial {
     run_.warps = run_.path == "hopper" ? 4 << pick(3) : 1 << pick(4);
     if (run_.path == "tensor_core") run_.held = 2 << pick(2);
     run_.stages = static_cast<int>(2 + (run_.path == "hopper" ? pick(3) : 0));
-    run_.teams = run_.path == "hopper" && run_.warps == 8 && pick(4) == 0 ? 2 : 1;
+    run_.teams = run_.path == "hopper" && run_.warps <= 8 && pick(4) == 0 ? 2 : 1;
     static constexpr int64_t kTiles[] = {16, 32, 48, 64, 64, 64, 80, 96, 128};
     run_.loop_tile = kTiles[pick(std::size(kTiles))];
     run_.aligned = pick(6) > 0;
