@@ -12,7 +12,8 @@ using namespace ir;
 
 /// Rows of at least four tiles: so many times a kernel without packs makes an operand of its loop.
 constexpr double kManyRows = 256;
-/// Or of half a tile, in all so many scores that a kernel for matrix units saves more than a launch.
+/// Or of half a tile, in all so many scores that a kernel for matrix units saves more than a
+/// launch.
 constexpr double kSomeRows = 32, kManyScores = 1 << 23;
 /// A matrix has at least so many numbers for each element of the loop.
 constexpr double kMatrix = 4;

@@ -115,17 +115,29 @@ void FragmentText::print_rescale(const tile::Pass& pass, const std::string& cond
   if (any) out_.close();
 }
 
+namespace {
+
+/// Weights become float16.
+bool rounds_to_half(const Plan& plan, const tile::Pass& pass) {
+  return std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& s) {
+    return s.contraction && plan.operand(s.contraction->b).math == Math::F16;
+  });
+}
+
+}  // namespace
+
+/// 2^60, so that no term was infinite; no term of a sum below 65504 is more than float16 can hold.
+std::string FragmentText::largest_sum(const tile::Pass& pass) const {
+  return rounds_to_half(plan_, pass) ? "65504.f" : "1.15e18f";
+}
+
 /// Sums of positive terms only grow, so that one look at the end tells whether anything overflowed;
 /// rows that saw nothing in the first tile had no reference at all, and some have too large a one.
 std::string FragmentText::print_overflow(const tile::Pass& pass) {
-  // 2^60, so that no term was infinite; no term of a sum below 65504 is more than float16 can hold.
-  const bool half = std::any_of(pass.states.begin(), pass.states.end(), [&](const tile::State& s) {
-    return s.contraction && plan_.operand(s.contraction->b).math == Math::F16;
-  });
-  const std::string limit = half ? "65504.f" : "1.15e18f";
+  const std::string limit = largest_sum(pass);
   // A folded exponent is off by what a reference's product with log2(e) rounds: 0.7 of the rounding
   // of a bf16 weight, 1.4 of that of a float16.
-  const std::string largest = half ? "8192.f" : "32768.f";
+  const std::string largest = rounds_to_half(plan_, pass) ? "8192.f" : "32768.f";
   out_.line("bool over = false;");
   out_.line("#pragma unroll");
   out_.open(plan_.each_row());

@@ -77,7 +77,7 @@ void FragmentText::accept_targets(const tile::Pass& pass, const Targets& targets
 
 /// What states hold, taken from the references' values to their targets.
 void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, bool in_loop,
-                               bool deferred) {
+                               const Step& step) {
   Place place = row_place();
   for (const StreamReference& r : pass.references) {
     const std::string id = plan_.value(r.name).id;
@@ -119,7 +119,7 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   for (const auto& [s, terms] : moved) {  // fragments read rows as they were
     const Value& v = plan_.value(s->name);
     if (v.kind != Kind::Value) continue;
-    if (deferred || (in_loop && plan_.is_row_values(s->name))) {
+    if (step.deferred || (in_loop && plan_.is_row_values(s->name))) {
       out_.line("#pragma unroll");
       out_.line(plan_.each_row() + " " + v.id + "_scale[r] = " + terms[0].factor + "[r];");
       continue;
@@ -141,8 +141,12 @@ void FragmentText::move_states(const tile::Pass& pass, const Targets& targets, b
   for (const auto& [s, terms] : moved) {
     const Value& v = plan_.value(s->name);
     if (v.kind != Kind::Row) continue;
-    out_.line("const " + std::string(value_type(s->type)) + " " + v.id +
-              "_next = " + terms[0].factor + "[r] == 0.f && " + v.id + "[r] == " +
+    const std::string lost = step.watched.empty() || s->references.empty()
+                                 ? ""
+                                 : step.watched + " && !(abs_(" + v.id + "[r]) < " +
+                                       largest_sum(pass) + ") ? infinity() : ";
+    out_.line("const " + std::string(value_type(s->type)) + " " + v.id + "_next = " + lost +
+              terms[0].factor + "[r] == 0.f && " + v.id + "[r] == " +
               identity_text(s->op, s->type) + " ? " + v.id + "[r] : " + sum(terms, "[r]") + ";");
     assign.push_back(v.id + "[r] = " + v.id + "_next;");
   }
@@ -199,7 +203,7 @@ void FragmentText::move_in_step(const tile::Pass& pass, const Step& step) {
     out_.open("if (__any_sync(~0u, moves))");
   }
   if (step.deferred) out_.line("rescaled = true;");
-  move_states(pass, targets, true, step.deferred);
+  move_states(pass, targets, true, step);
   if (lazy(pass)) {
     accept_targets(pass, targets);
     out_.close();
@@ -277,7 +281,7 @@ void FragmentText::print_finals(const tile::Pass& pass, bool frozen) {
     if (to.empty() || frozen) continue;
     out_.open("");
     print_targets(pass, to, row_place());
-    move_states(pass, to, false, false);
+    move_states(pass, to, false, {});
     accept_targets(pass, to);
     out_.close();
   }

@@ -37,6 +37,9 @@ class FragmentText {
   struct Step {
     bool full = false, frozen = false, deferred = false;
     bool folded = false;  // exponents: for references that are not large
+    /// Bool text: frozen steps may have gone before. A sum that is too large for print_overflow()
+    /// must not become smaller by a move. Empty: never.
+    std::string watched = {};
   };
   /// From the score fragments on to the weights. Needs `col0`, the thread's first column.
   void print_step(const tile::Pass& pass, const Step& step);
@@ -99,7 +102,8 @@ class FragmentText {
   void open_elements(bool full, Expr body = Expr());
   void move_in_step(const tile::Pass& pass, const Step& step);
   void print_targets(const tile::Pass& pass, const Targets& targets, const Place& place);
-  void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop, bool deferred);
+  void move_states(const tile::Pass& pass, const Targets& targets, bool in_loop, const Step& step);
+  std::string largest_sum(const tile::Pass& pass) const;
   void accept_targets(const tile::Pass& pass, const Targets& targets);
   void store(const ir::Store& o);
   void print_rows(const std::string& id, ir::Type type, Expr body);

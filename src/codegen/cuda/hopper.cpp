@@ -4,6 +4,7 @@
 
 #include "codegen/cuda/hopper_text.h"
 #include "codegen/cuda/notes.h"
+#include "ir/simplify.h"
 #include "support/error.h"
 
 namespace flashlight::codegen::cuda {
@@ -84,7 +85,13 @@ void Hopper::print_softmax(size_t index) {
     out_.otherwise();
   }
   // Where tracked units have their own text, this one may rely on print_overflow().
-  branch(stage, {.full = false, .frozen = false, .deferred = true, .folded = started_});
+  const bool after_full =
+      frozen_ && !is_const(pass_.full.lo, 0) && !known_equal(pass_.full.lo, pass_.live.lo);
+  branch(stage, {.full = false,
+                 .frozen = false,
+                 .deferred = true,
+                 .folded = started_,
+                 .watched = after_full ? "!work.tracked" : ""});
   if (started_) out_.close();
   out_.close();
   text_.forget_prefetched();

@@ -55,6 +55,23 @@ TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
           expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
 }
 
+/// Bands whose first tile sees little, whose full tiles weigh far more than float16 holds, and
+/// whose last tile, at the far end, moves the reference: the sum becomes small again, and must not
+/// pass.
+TEST(FragmentSpecial, BandsThatOverflowBeforeAReferenceMoves) {
+  for (const char* type : {"bf16", "f16"})
+    for (int groups : {1, 2})
+      for (double above : {8., 12., 14., 20., 90.}) {
+        FragmentRun run = FragmentRun::hopper(type, groups);
+        run.loop_tile = 16;
+        std::string text = fragment_program("window").str(type);
+        text.replace(text.find("< 50"), 4, "< 150");
+        const ir::Program p = ir::parse(text);
+        const double error = run.error(p, {{"S", 256}}, early_keys_above(above, 192));
+        EXPECT_LE(error, run.tolerance(256)) << type << " " << groups << " " << above;
+      }
+}
+
 /// A float32 sum over all keys rounds as often as there are keys; sums of tiles, and of halves of
 /// the channels, keep the error below that of eager PyTorch.
 TEST(FragmentSpecial, SumsInFloat32AreShort) {
