@@ -91,6 +91,17 @@ Expr take_addend(Computation* c) {
   return e->op == Op::Sub ? unary(Op::Neg, e->args[1]) : e->args[1];
 }
 
+/// Of a product of two values, as scores are. Else: 1.
+double take_factor_of_product(Expr* body) {
+  Expr e = *body;
+  const double factor = take_factor(&e);
+  if (e->op != Op::Mul) return 1;
+  const auto a = names_loaded(e->args[0]), b = names_loaded(e->args[1]);
+  if (a.empty() || b.empty() || a == b) return 1;
+  *body = e;
+  return factor;
+}
+
 /// Constant factors of a sum are factors of its result: scaled queries are rows that are copied.
 Program inline_pointwise(const Program& p) {
   Program out = p;
@@ -99,7 +110,7 @@ Program inline_pointwise(const Program& p) {
   for (const Computation& c : p.computations) {
     Computation d = c;
     d.body = simplify(inline_loads(c.body, pointwise));
-    const double factor = d.op == Reduce::Sum ? take_factor(&d.body) : 1;
+    const double factor = d.op == Reduce::Sum ? take_factor_of_product(&d.body) : 1;
     const Expr addend = take_addend(&d);
     if (factor != 1 || addend) {
       d.name = c.name + ".value";

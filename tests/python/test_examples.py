@@ -60,4 +60,5 @@ def test_one_kernel_and_no_scores(name):
     oracle.check(got, case.fn, args, length=S)
     if queries > 1:
         backend.check_no_scores(nodes, elements=S * min(S, 131))
-    backend.check_kernels(case.fn, args, most=case.kernels)
+    passes = 2 if name == "softmax_normalised" else 1
+    backend.check_kernels(case.fn, args, most=case.kernels, passes=passes)

@@ -4,6 +4,7 @@ FLASHLIGHT_TEST_BACKEND=inductor runs the tests against another backend, to test
 """
 
 import os
+import re
 from contextlib import contextmanager
 
 import torch
@@ -29,8 +30,9 @@ def kernels_compiled() -> int:
     return torch_flashlight.stats()["kernels_compiled"]
 
 
-def check_kernels(fn, args, most: int = 1):
-    """explain() must name between one and `most` kernels, each with its facts filled in."""
+def check_kernels(fn, args, most: int = 1, passes: int = 1):
+    """explain() must name between one and `most` kernels, each with its facts filled in, which read
+    the keys `passes` times at most."""
     if not IS_OURS:
         return
     import torch_flashlight
@@ -40,6 +42,8 @@ def check_kernels(fn, args, most: int = 1):
     assert 1 <= len(told.kernels) <= most, f"{len(told.kernels)} kernels; left: {left}"
     for kernel in told.kernels:
         assert kernel.name and kernel.source and kernel.flops > 0
+        several = re.search(r"(\d+) passes", kernel.loops)
+        assert int(several[1] if several else 1) <= passes, kernel.loops
     assert str(told)
 
 

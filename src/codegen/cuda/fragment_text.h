@@ -30,8 +30,10 @@ class FragmentText {
   void print_live(const tile::Pass& pass, const Place& place);  // live_lo, live_hi
   void print_full(const tile::Pass& pass, const Place& place);  // full_lo, full_hi
   void print_states(const tile::Pass& pass, bool products = true);
-  /// Values that no step changes get a name; call once before the loop of the pass.
+  /// Values that no step changes get a name; call once before the loop of the pass, and forget them
+  /// where their scope ends.
   void print_hoisted(const tile::Pass& pass);
+  void forget_hoisted() { uniform_known_.clear(), row_known_.clear(); }
   /// How a step is printed. Full: no mask is needed in this tile. Frozen: references stay where
   /// they are. Deferred: value fragments are under way; print_rescale() takes them along later.
   struct Step {

@@ -333,6 +333,7 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
     out_.close();
   }
   out_.close();
+  text_.forget_hoisted();
 }
 
 Source TensorCore::run() {

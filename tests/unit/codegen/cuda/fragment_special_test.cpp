@@ -55,6 +55,22 @@ TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
           expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
 }
 
+/// Passes have scopes of their own: what one hoists out of its loop is not there in the next one.
+TEST(FragmentSpecial, PassesThatHoistTheSame) {
+  FragmentProgram of{.name = "normalised"};
+  of.score = "(s[h,i,j] / 8.0 - u[h,i] * 0.125 / 100.0) * rsqrt(w[h,i] / 100.0 + 0.00001)";
+  std::string text = of.str("bf16");
+  text.insert(text.find("compute x["),
+              "compute u[h:2, i:S] : f32 = sum[j:S] s[h,i,j]\n"
+              "compute z[h:2, i:S, j:S] : f32 = s[h,i,j] / 8.0 - u[h,i] * 0.125 / 100.0\n"
+              "compute w[h:2, i:S] : f32 = sum[j:S] z[h,i,j] * z[h,i,j]\n");
+  FragmentRun run = FragmentRun::tensor_core();
+  const ir::Program p = ir::parse(text);
+  run.make(p);
+  EXPECT_NE(run.sources.at(0).text.find("---- pass 2"), std::string::npos);
+  EXPECT_LE(run.error(p, {{"S", 100}}), run.tolerance(100));
+}
+
 /// Bands whose first tile sees little, whose full tiles weigh far more than float16 holds, and
 /// whose last tile, at the far end, moves the reference: the sum becomes small again, and must not
 /// pass.
