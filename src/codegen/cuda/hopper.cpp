@@ -343,9 +343,8 @@ Source Hopper::run() {
   source.ctas_per_sm = 1;
   source.counter = true;
   source.maps = copies_.maps;
-  size_t words = plan_.tensors.size() + plan_.kernel.symbols.size();
-  for (const auto& [name, t] : plan_.tensors) words += t.shape.size();
-  print_types(static_cast<int64_t>(words) + 1);
+  const int64_t words = plan_.parameter_words();
+  print_types(words + 1);
   out_.open("extern \"C\" __global__ void __launch_bounds__(" + str(threads()) + ", 1) " +
             source.entry + "(const __grid_constant__ Params p)");
   out_.line(
@@ -353,7 +352,7 @@ Source Hopper::run() {
       "warp_uniform((int)(threadIdx.x / 128)), g = lane >> 2, t = lane & 3;");
   print_shared();
   text_.print_arguments();
-  out_.line("int* const counter = (int*)p.words[" + str(static_cast<int64_t>(words)) + "];");
+  out_.line("int* const counter = (int*)p.words[" + str(words) + "];");
   print_barriers();
   print_take_work();
   out_.open("const auto unit_count = [&]()");

@@ -306,6 +306,12 @@ void Plan::plan_values() {
   list(kernel.epilogue);
 }
 
+int64_t Plan::parameter_words() const {
+  size_t words = tensors.size() + kernel.symbols.size();
+  for (const auto& [name, t] : tensors) words += t.shape.size();
+  return static_cast<int64_t>(words);
+}
+
 std::string Plan::row_text() const { return "(i >> 1) & " + std::to_string(held - 1); }
 
 std::string Plan::offset_text() const {

@@ -126,6 +126,8 @@ class Plan {
 
   const Operand& operand(const std::string& name) const;
   const Value& value(const std::string& name) const;
+  /// Pointers, strides and symbols.
+  int64_t parameter_words() const;
   /// Text of an Int expression over sizes alone.
   std::string size_text(Expr e) const;
   bool is_loop_operand(const Operand& o) const { return o.row == loop; }

@@ -339,11 +339,6 @@ void TensorCore::print_pass(const tile::Pass& pass, size_t index) {
 Source TensorCore::run() {
   if (plan_.stages > 2) refuse("more than two stages");
   place_operands();
-  const size_t words = plan_.tensors.size() + plan_.kernel.symbols.size() + [&] {
-    size_t n = 0;
-    for (const auto& [name, t] : plan_.tensors) n += t.shape.size();
-    return n;
-  }();
   bool combined = false;
   Source source;
   source.entry = identifier("fl_" + plan_.kernel.name);
@@ -361,7 +356,7 @@ Source TensorCore::run() {
   out_.line();
   for (const tile::Pass& p : plan_.kernel.passes) print_combine(p);
   out_.open("struct Params");
-  out_.line("u64 words[" + std::to_string(words) + "];");
+  out_.line("u64 words[" + std::to_string(plan_.parameter_words()) + "];");
   out_.close(";");
   out_.line();
   out_.open("extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads()) +
@@ -371,11 +366,9 @@ Source TensorCore::run() {
   const std::string warp = "warp_uniform((int)(threadIdx.x / 32))",
                     warps = std::to_string(plan_.warps);
   out_.line("const int lane = lane_id(), g = lane >> 2, t = lane & 3;");
-  if (plan_.across)
-    out_.line("const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " + warps +
-              ";");
-  else
-    out_.line("const int warp = " + warp + ";");
+  out_.line(plan_.across ? "const int slot = " + warp + " / " + warps + ", warp = " + warp + " % " +
+                               warps + ";"
+                         : "const int warp = " + warp + ";");
   text_.print_arguments();
   out_.line("const i64 unit = blockIdx.x;");
   text_.print_unit(std::to_string(plan_.warp_rows()) + " * warp + g");
@@ -391,10 +384,9 @@ Source TensorCore::run() {
   text_.print_epilogue();
   out_.close();
   source.notes = notes_of(text_, plan_.kernel.passes.at(0), false, "");
-  source.notes.insert(source.notes.begin(), "roles: " + std::to_string(plan_.warps) + " warps of " +
-                                                std::to_string(plan_.warp_rows()) +
-                                                " rows each, which load by cp.async and "
-                                                "compute; one CTA per unit of work");
+  source.notes.insert(source.notes.begin(),
+                      "roles: " + warps + " warps of " + std::to_string(plan_.warp_rows()) +
+                          " rows each, which load by cp.async and compute; one CTA per unit");
   source.text = out_.text();
   return source;
 }

@@ -153,4 +153,17 @@ struct FragmentRun {
   std::vector<tile::Kernel> kernels_;
 };
 
+/// Scores of the first `keys` keys are `above` those of the others, which are about 0.
+inline FragmentRun::Edit early_keys_above(double above, int64_t keys = 3) {
+  return [=](std::vector<ir::Array>& inputs) {
+    for (double& x : inputs[0].data) x = 1;
+    ir::Array& k = inputs[1];
+    const int64_t length = k.shape[1], dim = k.shape[2];
+    for (size_t e = 0; e < k.data.size(); ++e) {
+      const auto j = static_cast<int64_t>(e) / dim % length;
+      k.data[e] = k.data[e] * 0.125 + (j < keys ? above / 8 : 0);
+    }
+  };
+}
+
 }  // namespace flashlight::test

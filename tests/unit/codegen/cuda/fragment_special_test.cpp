@@ -34,58 +34,12 @@ TEST(FragmentSpecial, HugeScores) {
     for (const char* name : {"full", "causal"}) expect_right(run, name, 200, huge);
 }
 
-/// Scores of the first `keys` keys are `above` those of the others, which are about 0.
-FragmentRun::Edit early_keys_above(double above, int64_t keys = 3) {
-  return [=](std::vector<ir::Array>& inputs) {
-    for (double& x : inputs[0].data) x = 1;
-    ir::Array& k = inputs[1];
-    const int64_t length = k.shape[1], dim = k.shape[2];
-    for (size_t e = 0; e < k.data.size(); ++e) {
-      const auto j = static_cast<int64_t>(e) / dim % length;
-      k.data[e] = k.data[e] * 0.125 + (j < keys ? above / 8 : 0);
-    }
-  };
-}
-
 TEST(FragmentSpecial, KeysThatComeLateAndWeighAll) {
   for (const char* type : {"bf16", "f16"})
     for (const FragmentRun& run : both(type))
       for (double above : {8., 16., 30., 50., 800.})
         for (const char* name : {"full", "causal"})
           expect_right(run, name, 200, early_keys_above(above), std::to_string(above));
-}
-
-/// Passes have scopes of their own: what one hoists out of its loop is not there in the next one.
-TEST(FragmentSpecial, PassesThatHoistTheSame) {
-  FragmentProgram of{.name = "normalised"};
-  of.score = "(s[h,i,j] / 8.0 - u[h,i] * 0.125 / 100.0) * rsqrt(w[h,i] / 100.0 + 0.00001)";
-  std::string text = of.str("bf16");
-  text.insert(text.find("compute x["),
-              "compute u[h:2, i:S] : f32 = sum[j:S] s[h,i,j]\n"
-              "compute z[h:2, i:S, j:S] : f32 = s[h,i,j] / 8.0 - u[h,i] * 0.125 / 100.0\n"
-              "compute w[h:2, i:S] : f32 = sum[j:S] z[h,i,j] * z[h,i,j]\n");
-  FragmentRun run = FragmentRun::tensor_core();
-  const ir::Program p = ir::parse(text);
-  run.make(p);
-  EXPECT_NE(run.sources.at(0).text.find("---- pass 2"), std::string::npos);
-  EXPECT_LE(run.error(p, {{"S", 100}}), run.tolerance(100));
-}
-
-/// Bands whose first tile sees little, whose full tiles weigh far more than float16 holds, and
-/// whose last tile, at the far end, moves the reference: the sum becomes small again, and must not
-/// pass.
-TEST(FragmentSpecial, BandsThatOverflowBeforeAReferenceMoves) {
-  for (const char* type : {"bf16", "f16"})
-    for (int groups : {1, 2})
-      for (double above : {8., 12., 14., 20., 90.}) {
-        FragmentRun run = FragmentRun::hopper(type, groups);
-        run.loop_tile = 16;
-        std::string text = fragment_program("window").str(type);
-        text.replace(text.find("< 50"), 4, "< 150");
-        const ir::Program p = ir::parse(text);
-        const double error = run.error(p, {{"S", 256}}, early_keys_above(above, 192));
-        EXPECT_LE(error, run.tolerance(256)) << type << " " << groups << " " << above;
-      }
 }
 
 /// A float32 sum over all keys rounds as often as there are keys; sums of tiles, and of halves of
